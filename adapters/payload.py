@@ -1,0 +1,141 @@
+"""Reading what we did not write: JSON, money, times, names and addresses.
+
+Tolerant of everything that does not matter, strict where it does: every reader either gives a
+value of its type or None, and `model` raises Unreadable naming the fields that do not fit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Strict, ValidationError
+from pydantic_core import from_json
+
+from adapters.contract import Address, Delivery, Unreadable
+
+Model = TypeVar("Model", bound=BaseModel)
+
+MASKED = re.compile(r"[*xX•]{3,}|\*+")
+MILLISECONDS_FROM = 100_000_000_000  # a Unix time above this counts milliseconds
+
+
+def blank_to_none(value: object) -> object:
+    """Absent, empty and masked text are one thing: None."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    return None if not text or MASKED.fullmatch(text) else text
+
+
+def number_to_text(value: object) -> object:
+    """Ids arrive as numbers here and as strings there; bool is neither."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return blank_to_none(value)
+
+
+Text = Annotated[str | None, BeforeValidator(blank_to_none)]
+"""Text that may be absent, empty or masked: all of them None."""
+Id = Annotated[str, BeforeValidator(number_to_text)]
+"""An identifier that must be there; numbers are taken as text."""
+OptionalId = Annotated[str | None, BeforeValidator(number_to_text)]
+Minor = Annotated[int, Strict()]
+"""Money in minor units: a JSON integer and nothing else."""
+Time = AwareDatetime
+
+
+class Foreign(BaseModel):
+    """Foreign bytes: only the fields we read, everything else ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+def model(kind: type[Model], raw: bytes) -> Model:
+    """`raw` read as `kind`. Raises Unreadable naming the fields, never their values."""
+    try:
+        return kind.model_validate_json(raw)
+    except ValidationError as error:
+        raise Unreadable(complaint(error)) from None
+
+
+def complaint(error: ValidationError) -> str:
+    """Which fields do not fit and how; values stay out, they may be a guest's."""
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    named = [f"{'.'.join(map(str, p['loc'])) or 'body'}: {p['type']}" for p in problems[:5]]
+    more = f" (+{len(problems) - 5} more)" if len(problems) > 5 else ""
+    return "; ".join(named) + more
+
+
+def peek(raw: bytes) -> Mapping[str, object]:
+    """The body's JSON object, or an empty one: for `identify`, which must not fail."""
+    try:
+        value = from_json(raw)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def dig(value: object, *keys: str) -> object:
+    """`value[key][key]...`, or None as soon as there is no such object."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def text_or_none(value: object) -> str | None:
+    """A string or an integer as text, bounded so that it fits an index; else None."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return value if isinstance(value, str) and 0 < len(value) <= 200 else None
+
+
+def body_digest(delivery: Delivery) -> str:
+    """A delivery id for a body that names none: the same bytes are the same delivery."""
+    return hashlib.sha256(delivery.body).hexdigest()
+
+
+def unix_time(value: int) -> datetime:
+    """Unix seconds or milliseconds, told apart by size. Raises Unreadable beyond year 9999."""
+    try:
+        return datetime.fromtimestamp(value / 1000 if value > MILLISECONDS_FROM else value, UTC)
+    except (OverflowError, ValueError, OSError):
+        raise Unreadable("time: out of range") from None
+
+
+def comment(*parts: str | None) -> str | None:
+    """The parts that are there, one after the other, allergies first by the caller's order."""
+    return " · ".join(part for part in parts if part) or None
+
+
+def split_name(full: str | None) -> tuple[str | None, str | None]:
+    """("Aiko", "T.") from "Aiko T."; a single word is a given name."""
+    given, _, family = (full or "").strip().partition(" ")
+    return given or None, family.strip() or None
+
+
+NUMBER = r"(?P<number>\d+\s?[a-zA-Z]?(?:\s?[-/]\s?\d+\s?[a-zA-Z]?)*)"
+HOUSE_LAST = re.compile(r"(?P<street>\D.*?)[\s,]+" + NUMBER)
+HOUSE_FIRST = re.compile(NUMBER + r",?\s+(?P<street>\D{2,}.*)")
+
+
+def split_street(line: str | None) -> tuple[str | None, str | None]:
+    """("Torstraße", "12 a") from "Torstraße 12 a" or "12 a, Torstraße"; unsure: all is street."""
+    text = (line or "").strip()
+    found = HOUSE_LAST.fullmatch(text) or HOUSE_FIRST.fullmatch(text)
+    return (found["street"], found["number"]) if found else (text or None, None)
+
+
+def address(
+    line: str | None, *, zip_code: str | None, city: str | None, additional: str | None = None
+) -> Address | None:
+    """An address from one street line; None when nothing of it is there."""
+    street, house_number = split_street(line)
+    if not (street or zip_code or city or additional):
+        return None
+    return Address(
+        street=street, house_number=house_number, zip=zip_code, city=city, additional=additional
+    )

@@ -1,0 +1,70 @@
+"""What a complete set-up is: frozen values, made by `load`, read by everyone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from adapters.contract import Adapter
+
+ANY_STORE = "*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pos:
+    """One OktoPOS division: an address, a key, and how orders are written for it."""
+
+    name: str
+    url: str  # the instance's base address including /v1, no slash at the end
+    api_key: str = field(repr=False)
+    api_version: Literal["1.3.0"] = "1.3.0"
+    timezone: str = "Europe/Berlin"
+    currency: str = "EUR"
+    distribution_channels: Mapping[str, int] = field(default_factory=dict)  # by order type
+    unknown_article: Literal["hold", "name"] = "hold"
+    fee_articles: Mapping[str, str] = field(default_factory=dict)  # by FeeKind
+    on_ambiguous: Literal["retry", "hold"] = "retry"
+    sum_mismatch: Literal["hold", "send"] = "hold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """One webhook address: a platform, what proves its deliveries, and where they go."""
+
+    name: str
+    adapter: Adapter
+    secrets: tuple[str, ...] = field(repr=False)  # newest first
+    stores: Mapping[str, str] = field(default_factory=dict)  # platform's store id or "*" -> POS
+    intermediary: str = ""
+    accept: Literal["on_pos", "on_receipt", "never"] = "on_pos"
+    deny: bool = False
+    payment_method: str = "CREDIT_CARD"
+    unknown_order: Literal["forward", "hold"] = "forward"
+    articles: Mapping[str, str] = field(default_factory=dict)  # platform's reference -> article id
+    client_id: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
+    api_key: str | None = field(default=None, repr=False)
+    api_url: str | None = None  # None: the adapter's
+    token_url: str | None = None
+
+    def pos_name(self, store_id: str | None) -> str | None:
+        """The POS of a store: by its id, else by `*`; None when neither is set."""
+        return self.stores.get(store_id or ANY_STORE) or self.stores.get(ANY_STORE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    database_url: str
+    host: str
+    port: int
+    public_url: str
+    log_level: str
+    log_format: Literal["json", "console"]
+    secret_key: tuple[str, ...] = field(repr=False)
+    metrics_token: str | None = field(repr=False)
+    console_password: str | None = field(repr=False)
+    retention_days: int
+    max_body_bytes: int
+    pos: Mapping[str, Pos]
+    connections: Mapping[str, Connection]

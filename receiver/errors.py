@@ -1,0 +1,46 @@
+"""What can go wrong right of the bar, named by what is done about it.
+
+Together with the adapters' Rejected and Unreadable these are all the errors the line knows. They
+are raised where they are known and caught once, in `pipeline`.
+"""
+
+from __future__ import annotations
+
+
+class Held(Exception):
+    """An operator must act first. The text says what is wrong and names both sides of it."""
+
+
+class Unmapped(Held):
+    """OktoPOS does not know an article; held until someone maps the named ones."""
+
+
+class Refused(Exception):
+    """The peer refused for good: dead, with its whole answer."""
+
+    def __init__(self, reason: str, answer: str = "") -> None:
+        super().__init__(reason)
+        self.answer = answer
+
+
+class Unavailable(Exception):
+    """Try again later.
+
+    `sent` says the request may have been carried out all the same; `key_rejected` that the POS
+    turns us away whatever we send; `retry_after` how many seconds the peer asked for.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        answer: str = "",
+        *,
+        sent: bool = False,
+        key_rejected: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.answer = answer
+        self.sent = sent
+        self.key_rejected = key_rejected
+        self.retry_after = retry_after

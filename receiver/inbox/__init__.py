@@ -1,0 +1,73 @@
+"""The durable box: what is kept here survives anything but the disk.
+
+One writer lane takes every write of the process, deliveries and settlements alike, and commits all
+that waits in one transaction; a reader lane beside it looks things up without waiting for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, TypeVar, cast
+
+from sqlalchemy import Connection
+
+from receiver.inbox.dialect import open_engine, start_checkpoints
+from receiver.inbox.keep import keep_many
+from receiver.inbox.lane import Lane
+from receiver.inbox.records import Incoming
+
+T = TypeVar("T")
+Work: TypeAlias = Callable[[Connection], Any]
+
+
+@dataclass(slots=True)
+class Inbox:
+    url: str
+    writer: Lane[Incoming | Work, Any]
+    reader: Lane[Work, Any]
+    stop_checkpoints: Callable[[], None]
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def keep(self, incoming: Incoming) -> bool:
+        """True once it is kept, False when it had been before; on disk either way.
+
+        Raises StoreUnavailable when it could not be kept.
+        """
+        new = await self.writer.submit(incoming)
+        if new:
+            self.arrived.set()
+        return bool(new)
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """What `work` returns, once it is committed. Raises StoreUnavailable, or what it raises."""
+        return cast("T", await self.writer.submit(work))
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """What `work` finds. Raises StoreUnavailable, or what it raises."""
+        return cast("T", await self.reader.submit(work))
+
+    async def close(self) -> None:
+        await self.writer.close()
+        await self.reader.close()
+        await asyncio.to_thread(self.stop_checkpoints)
+
+
+async def open_inbox(url: str) -> Inbox:
+    """The box behind a SQLAlchemy URL, which must be migrated. Belongs to the running loop."""
+    writer: Lane[Incoming | Work, Any] = Lane(open_engine(url, writes=True), perform, "box-writer")
+    reader: Lane[Work, Any] = Lane(open_engine(url, writes=False), look, "box-reader")
+    writer.start()
+    reader.start()
+    return Inbox(url, writer, reader, start_checkpoints(url))
+
+
+def perform(connection: Connection, items: Sequence[Incoming | Work]) -> list[Any]:
+    """Keeps all deliveries in one statement, then does the rest in order."""
+    kept = iter(keep_many(connection, [item for item in items if isinstance(item, Incoming)]))
+    return [next(kept) if isinstance(item, Incoming) else item(connection) for item in items]
+
+
+def look(connection: Connection, items: Sequence[Work]) -> list[Any]:
+    return [item(connection) for item in items]

@@ -1,0 +1,120 @@
+"""One thread and one connection; everything that waits shares one transaction.
+
+A commit costs an fsync, however much it holds. While one batch is being committed the next one
+gathers, so nothing ever waits for a batch to fill, and each caller is answered after the commit
+that holds its work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Generic, TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from receiver.inbox.dialect import outages
+from receiver.inbox.records import StoreUnavailable
+
+LONGEST_QUEUE = 5_000
+LARGEST_BATCH = 512
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(slots=True, eq=False)
+class Waiting(Generic[T, R]):
+    item: T
+    future: asyncio.Future[R]
+
+
+@dataclass(slots=True, eq=False)
+class Lane(Generic[T, R]):
+    """Runs `work(connection, items)` over whatever waits; the results are in the items' order."""
+
+    engine: Engine
+    work: Callable[[Connection, Sequence[T]], Sequence[R]]
+    name: str
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    queue: SimpleQueue[Waiting[T, R] | None] = field(default_factory=SimpleQueue)
+    thread: threading.Thread | None = None
+    closed: bool = False
+    outages: tuple[type[Exception], ...] = ()
+
+    def __post_init__(self) -> None:
+        self.outages = outages(self.engine)
+
+    def start(self) -> None:
+        self.thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        self.thread.start()
+
+    def submit(self, item: T) -> asyncio.Future[R]:
+        """The result once it is committed. Raises StoreUnavailable at once when overloaded."""
+        if self.closed or self.queue.qsize() >= LONGEST_QUEUE:
+            raise StoreUnavailable("too many deliveries wait to be kept")
+        future: asyncio.Future[R] = self.loop.create_future()
+        self.queue.put(Waiting(item, future))
+        return future
+
+    async def close(self) -> None:
+        """Finishes what waits, then ends the thread."""
+        self.closed = True
+        self.queue.put(None)
+        if self.thread:
+            await asyncio.to_thread(self.thread.join)
+        self.engine.dispose()
+
+    def _run(self) -> None:
+        while True:
+            batch, last = self._gather()
+            if batch:
+                self._answer(batch, self._perform(batch))
+            if last:
+                return
+
+    def _gather(self) -> tuple[list[Waiting[T, R]], bool]:
+        """All that waits now, but at least one; and whether it is the last."""
+        batch: list[Waiting[T, R]] = []
+        waiting = self.queue.get()
+        while waiting is not None:
+            batch.append(waiting)
+            if len(batch) >= LARGEST_BATCH or self.queue.empty():
+                return batch, False
+            waiting = self.queue.get()
+        return batch, True
+
+    def _perform(self, batch: Sequence[Waiting[T, R]]) -> Sequence[R | Exception]:
+        """One transaction for all. What one item spoils is done again, each item on its own; when
+        the database itself does not answer, all fail at once."""
+        try:
+            return self._transact([waiting.item for waiting in batch])
+        except self.outages as error:
+            unavailable = StoreUnavailable(f"{type(error).__name__} in the database")
+            return [unavailable] * len(batch)
+        except Exception as error:  # a thread that dies answers nobody
+            if len(batch) == 1:
+                return [error]
+        return [self._perform([waiting])[0] for waiting in batch]
+
+    def _transact(self, items: Sequence[T]) -> Sequence[R]:
+        with self.engine.begin() as connection:
+            return self.work(connection, items)
+
+    def _answer(self, batch: Sequence[Waiting[T, R]], results: Sequence[R | Exception]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
+            self.loop.call_soon_threadsafe(resolve, batch, results)
+
+
+def resolve(batch: Sequence[Waiting[T, R]], results: Sequence[R | Exception]) -> None:
+    for waiting, result in zip(batch, results, strict=True):
+        if waiting.future.done():  # its caller left
+            continue
+        if isinstance(result, Exception):
+            waiting.future.set_exception(result)
+        else:
+            waiting.future.set_result(result)

@@ -1,0 +1,144 @@
+"""What goes into the box and comes out of it: frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Literal
+
+from adapters.contract import Delivery, PaymentStatus
+
+
+class StoreUnavailable(Exception):
+    """The database did not take or give it: disk full, away, overloaded. Nothing was kept."""
+
+
+class State(StrEnum):
+    READY = "ready"
+    RUNNING = "running"
+    DONE = "done"
+    IGNORED = "ignored"
+    WAITING = "waiting"  # has a next time
+    HELD = "held"  # an operator must act
+    DEAD = "dead"  # gave up; an operator may replay
+
+
+OrderState = Literal["expected", "created", "canceled", "refused"]
+"""expected: on its way · created: OktoPOS has it · canceled: at OktoPOS, or never to be created."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A verified delivery to keep, with what its queue is known by."""
+
+    connection: str
+    delivery_id: str
+    delivery: Delivery
+    headers: Mapping[str, str]  # those worth keeping
+    queue: str
+    pos: str | None
+    overtakes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A claimed piece of work. `fence` proves at settling that it is still ours."""
+
+    id: int
+    delivery_row: int
+    delivery: Delivery
+    connection: str
+    queue: str
+    pos: str | None
+    fence: int
+    failures: int
+    sent: bool
+    since: datetime
+    call: str | None  # JSON of an answer to the platform; None: the delivery itself
+    probe: bool = False  # finds out whether a paused POS is back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRecord:
+    order_id: str
+    connection: str
+    pos: str
+    platform_id: str
+    state: OrderState
+    created_at: datetime
+    internal_id: int | None = None
+    display_id: str | None = None
+    total: int | None = None  # minor units
+    tip: int | None = None  # minor units
+    cancellation: str | None = None
+    references: tuple[str, ...] = ()  # what a payment may call it; written, not read back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRecord:
+    """The last payment status OktoPOS was told for an order."""
+
+    pos: str
+    order_id: str
+    status: PaymentStatus
+    at: datetime
+    reversal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One step of a job: what was done, how it ended, and the peer's whole answer."""
+
+    outcome: str
+    detail: str
+    answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PosVerdict:
+    """What a job learnt about its POS: it works, or it fails, perhaps whatever we send."""
+
+    pos: str
+    failing: str | None = None  # the reason
+    at_once: bool = False  # it pauses without further proof
+    probe: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """How a job ends for now, and all it changes, in one transaction."""
+
+    state: State
+    reason: str | None = None
+    due_at: datetime | None = None
+    failures: int = 0
+    sent: bool = False
+    pos: str | None = None
+    queue: str | None = None  # moved to another queue
+    awaits: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+    orders: tuple[OrderRecord, ...] = ()
+    payments: tuple[PaymentRecord, ...] = ()
+    payment_references: tuple[tuple[str, str], ...] = ()  # (payment id, reference)
+    verdicts: tuple[PosVerdict, ...] = ()
+    calls: tuple[str, ...] = ()  # answers to the platform, each a job of its own
+
+
+@dataclass(frozen=True, slots=True)
+class PosState:
+    pos: str
+    failures: int = 0
+    paused: Literal["failing", "operator"] | None = None
+    probe_at: datetime | None = None
+    reason: str | None = None
+
+
+def ms(moment: datetime) -> int:
+    """Unix milliseconds, the box's time."""
+    return round(moment.timestamp() * 1000)
+
+
+def moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

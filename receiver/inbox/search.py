@@ -1,0 +1,162 @@
+"""Looking into the box: what the pipeline asks, and what an operator wants to see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, func, or_, select, update
+
+from receiver.inbox.claim import delivery
+from receiver.inbox.records import OrderRecord, PaymentRecord, State, moment, ms
+from receiver.inbox.tables import (
+    STANDING_STATES,
+    among,
+    attempts,
+    deliveries,
+    jobs,
+    order_references,
+    orders,
+    payment_references,
+    payments,
+    pos_states,
+)
+
+
+def order(connection: Connection, order_id: str) -> OrderRecord | None:
+    found = connection.execute(select(orders).where(orders.c.order_id == order_id))
+    row = found.mappings().first()
+    return order_record(row) if row else None
+
+
+def orders_called(connection: Connection, reference: str, pos: str | None) -> list[OrderRecord]:
+    """Every order of the POS that a payment may mean by `reference`."""
+    named = select(order_references.c.order_id).where(order_references.c.reference == reference)
+    query = select(orders).where(orders.c.order_id.in_(named))
+    if pos is not None:
+        query = query.where(orders.c.pos == pos)
+    return [order_record(row) for row in connection.execute(query).mappings()]
+
+
+def order_record(row: RowMapping) -> OrderRecord:
+    values = dict(row)
+    return OrderRecord(**{**values, "created_at": moment(values["created_at"])})
+
+
+def payment(connection: Connection, pos: str, order_id: str) -> PaymentRecord | None:
+    query = select(payments).where(payments.c.pos == pos, payments.c.order_id == order_id)
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        return None
+    return PaymentRecord(
+        pos=pos,
+        order_id=order_id,
+        status=row["status"],
+        at=moment(row["at"]),
+        reversal=bool(row["reversal"]),
+    )
+
+
+def payment_reference(connection: Connection, name: str, payment_ids: Sequence[str]) -> str | None:
+    """The merchant's reference that an earlier event of the same payment named."""
+    query = select(payment_references.c.reference).where(
+        payment_references.c.connection == name,
+        payment_references.c.payment_id.in_(payment_ids),
+    )
+    return connection.execute(query.limit(1)).scalar()
+
+
+def listing(
+    connection: Connection,
+    *,
+    states: Sequence[str] = (),
+    connection_name: str | None = None,
+    text: str | None = None,
+    limit: int = 50,
+) -> list[dict[str, Any]]:
+    """Jobs, newest first: without bodies. `text` is part of a delivery id, queue or reason."""
+    query = (
+        select(
+            jobs.c.id,
+            jobs.c.connection,
+            deliveries.c.delivery_id,
+            jobs.c.queue,
+            jobs.c.pos,
+            jobs.c.state,
+            jobs.c.reason,
+            jobs.c.due_at,
+            jobs.c.failures,
+            deliveries.c.received_at,
+            deliveries.c.arrivals,
+            jobs.c.call.is_not(None).label("answer"),
+        )
+        .join(deliveries, deliveries.c.id == jobs.c.delivery)
+        .order_by(jobs.c.id.desc())
+        .limit(limit)
+    )
+    if states:
+        query = query.where(jobs.c.state.in_(states))
+    if connection_name:
+        query = query.where(jobs.c.connection == connection_name)
+    if text:
+        columns = (deliveries.c.delivery_id, jobs.c.queue, jobs.c.reason)
+        query = query.where(or_(*(column.contains(text, autoescape=True) for column in columns)))
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def detail(connection: Connection, job_id: int) -> dict[str, Any] | None:
+    """One job with its delivery and its attempts, oldest first."""
+    query = select(jobs, deliveries.c.delivery_id, deliveries.c.received_at, deliveries.c.arrivals)
+    found = connection.execute(
+        query.join(deliveries, deliveries.c.id == jobs.c.delivery).where(jobs.c.id == job_id)
+    )
+    row = found.mappings().first()
+    if row is None:
+        return None
+    steps = connection.execute(
+        select(attempts).where(attempts.c.job == job_id).order_by(attempts.c.id)
+    )
+    return {**row, "attempts": [dict(step) for step in steps.mappings()]}
+
+
+def request_of(connection: Connection, job_id: int) -> tuple[str, Any] | None:
+    """The connection and the delivery behind a job, byte for byte."""
+    query = select(deliveries).join(jobs, jobs.c.delivery == deliveries.c.id)
+    row = connection.execute(query.where(jobs.c.id == job_id)).mappings().first()
+    return (row["connection"], delivery(row)) if row else None
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """How many jobs are in each state that is not the end."""
+    query = (
+        select(jobs.c.state, func.count())
+        .where(among(jobs.c.state, *STANDING_STATES))
+        .group_by(jobs.c.state)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def change(
+    connection: Connection, ids: Sequence[int], to: State, reason: str | None, now: datetime
+) -> list[int]:
+    """Moves jobs by an operator's hand; a running one is left alone. Returns those moved."""
+    changed = (
+        update(jobs)
+        .where(jobs.c.id.in_(ids), jobs.c.state != "running")
+        .values(
+            state=str(to),
+            reason=reason,
+            due_at=ms(now),
+            since=ms(now),
+            failures=0,
+            awaits=None,
+            updated_at=ms(now),
+        )
+        .returning(jobs.c.id)
+    )
+    return [row[0] for row in connection.execute(changed)]
+
+
+def pos_list(connection: Connection) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(select(pos_states)).mappings()]

@@ -1,0 +1,204 @@
+"""Settling: how a job ends for now and everything it changes, in one transaction, fenced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, bindparam, or_, select, update
+
+from receiver.inbox.records import (
+    Attempt,
+    Job,
+    OrderRecord,
+    PaymentRecord,
+    PosVerdict,
+    Settlement,
+    ms,
+)
+from receiver.inbox.sql import insert_many, rows, run, upsert
+from receiver.inbox.tables import (
+    attempts,
+    jobs,
+    order_references,
+    orders,
+    payment_references,
+    payments,
+    pos_states,
+)
+from receiver.retry import PAUSE_AFTER, pause
+
+OURS = (
+    update(jobs)
+    .where(
+        jobs.c.id == bindparam("job"),
+        jobs.c.fence == bindparam("ours"),
+        jobs.c.state == "running",
+    )
+    .values(
+        state=bindparam("new_state"),
+        reason=bindparam("new_reason"),
+        due_at=bindparam("new_due"),
+        failures=bindparam("new_failures"),
+        sent=bindparam("new_sent"),
+        pos=bindparam("new_pos"),
+        queue=bindparam("new_queue"),
+        awaits=bindparam("new_awaits"),
+        owner=None,
+        updated_at=bindparam("now"),
+    )
+)
+WAKE = (
+    update(jobs)
+    .where(jobs.c.awaits == bindparam("reference"), jobs.c.state == "waiting")
+    .values(due_at=bindparam("now"))
+)
+WORKS = (
+    update(pos_states)
+    .where(
+        pos_states.c.pos == bindparam("of"),
+        pos_states.c.failures > 0,
+        or_(pos_states.c.paused.is_(None), pos_states.c.paused == "failing"),
+    )
+    .values(failures=0, paused=None, reason=None)
+)
+POS_STATE = select(pos_states.c.failures, pos_states.c.paused).where(
+    pos_states.c.pos == bindparam("of")
+)
+
+
+def settle(connection: Connection, job: Job, settlement: Settlement, now: datetime) -> bool:
+    """Writes the settlement; False, and nothing written, when the job is no longer ours."""
+    ours = run(
+        connection,
+        OURS,
+        job=job.id,
+        ours=job.fence,
+        new_state=str(settlement.state),
+        new_reason=settlement.reason,
+        new_due=ms(settlement.due_at or now),
+        new_failures=settlement.failures,
+        new_sent=settlement.sent,
+        new_pos=settlement.pos or job.pos,
+        new_queue=settlement.queue or job.queue,
+        new_awaits=settlement.awaits,
+        now=ms(now),
+    )
+    if not ours:
+        return False
+    record_attempts(connection, job, settlement.attempts, now)
+    for order in settlement.orders:
+        record_order(connection, order, now)
+    for payment in settlement.payments:
+        record_payment(connection, payment)
+    for payment_id, reference in settlement.payment_references:
+        record_payment_reference(connection, job.connection, payment_id, reference, now)
+    for verdict in settlement.verdicts:
+        judge(connection, verdict, now)
+    add_calls(connection, job, settlement.calls, now)
+    return True
+
+
+def record_attempts(
+    connection: Connection, job: Job, steps: Sequence[Attempt], now: datetime
+) -> None:
+    insert_many(
+        connection,
+        attempts,
+        ("job", "at", "outcome", "detail", "answer"),
+        [(job.id, ms(now), step.outcome, step.detail, step.answer) for step in steps],
+    )
+
+
+def record_order(connection: Connection, order: OrderRecord, now: datetime) -> None:
+    """The order as it now is, its names, and a call to everyone who waited for one of them."""
+    upsert(
+        connection,
+        orders,
+        {
+            "order_id": order.order_id,
+            "connection": order.connection,
+            "pos": order.pos,
+            "platform_id": order.platform_id,
+            "state": order.state,
+            "internal_id": order.internal_id,
+            "display_id": order.display_id,
+            "total": order.total,
+            "tip": order.tip,
+            "cancellation": order.cancellation,
+            "created_at": ms(order.created_at),
+        },
+    )
+    for reference in order.references:
+        upsert(
+            connection,
+            order_references,
+            {"reference": reference, "order_id": order.order_id},
+        )
+        run(connection, WAKE, reference=reference, now=ms(now))
+
+
+def record_payment(connection: Connection, payment: PaymentRecord) -> None:
+    upsert(
+        connection,
+        payments,
+        {
+            "pos": payment.pos,
+            "order_id": payment.order_id,
+            "status": payment.status,
+            "at": ms(payment.at),
+            "reversal": payment.reversal,
+        },
+    )
+
+
+def record_payment_reference(
+    connection: Connection, name: str, payment_id: str, reference: str, now: datetime
+) -> None:
+    row = {"connection": name, "payment_id": payment_id, "reference": reference}
+    upsert(connection, payment_references, row)
+    run(connection, WAKE, reference=payment_id, now=ms(now))
+
+
+def judge(connection: Connection, verdict: PosVerdict, now: datetime) -> None:
+    """Five failures in a row pause a POS, a rejected key at once; any success opens it again."""
+    if verdict.failing is None:
+        run(connection, WORKS, of=verdict.pos)
+        return
+    found = rows(connection, POS_STATE, of=verdict.pos)
+    failures, paused = found[0] if found else (0, None)
+    if paused == "operator" or (paused and not verdict.probe):
+        return  # it was sent before the pause and says nothing new
+    failures = max(failures + 1, PAUSE_AFTER if verdict.at_once else 0)
+    rest = timedelta(seconds=pause(failures))
+    row = {
+        "pos": verdict.pos,
+        "failures": failures,
+        "paused": "failing" if failures >= PAUSE_AFTER else None,
+        "probe_at": ms(now + rest),
+        "reason": verdict.failing,
+    }
+    upsert(connection, pos_states, row)
+
+
+def add_calls(connection: Connection, job: Job, calls: Sequence[str], now: datetime) -> None:
+    """Answers to the platform, in a queue of their own: they never stand in the POS's way."""
+    columns = (
+        "delivery",
+        "call",
+        "connection",
+        "queue",
+        "overtakes",
+        "state",
+        "due_at",
+        "since",
+        "sent",
+        "updated_at",
+    )
+    at = ms(now)
+    queue = f"answer {job.queue}"
+    added = [
+        (job.delivery_row, call, job.connection, queue, False, "ready", at, at, False, at)
+        for call in calls
+    ]
+    insert_many(connection, jobs, columns, added)

@@ -1,0 +1,90 @@
+"""Statements compiled once and run through the driver: for the paths every delivery takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql import ClauseElement
+
+from receiver.inbox.dialect import mark
+
+CHUNKS = (128, 64, 32, 16, 8, 4, 2, 1)
+"""Rows a statement: a few sizes only, so that the driver keeps each of them prepared."""
+
+
+def cursor(connection: Connection) -> Any:
+    return connection.connection.cursor()
+
+
+@cache
+def compiled(statement: ClauseElement, dialect: Dialect) -> tuple[str, Mapping[str, object]]:
+    """Its text, and the values that stand in it already."""
+    done = statement.compile(dialect=dialect)
+    return str(done), done.params
+
+
+def execute(connection: Connection, statement: ClauseElement, values: Mapping[str, object]) -> Any:
+    text, constants = compiled(statement, connection.dialect)
+    place = cursor(connection)
+    place.execute(text, {**constants, **values})
+    return place
+
+
+def run(connection: Connection, statement: ClauseElement, **values: object) -> int:
+    """Executes it and says how many rows it touched."""
+    return int(execute(connection, statement, values).rowcount)
+
+
+def rows(
+    connection: Connection, statement: ClauseElement, **values: object
+) -> Sequence[tuple[Any, ...]]:
+    found: Sequence[tuple[Any, ...]] = execute(connection, statement, values).fetchall()
+    return found
+
+
+@cache
+def insert_text(table: Table, columns: tuple[str, ...], count: int, sign: str, tail: str) -> str:
+    one = f"({', '.join([sign] * len(columns))})"
+    every = ", ".join([one] * count)
+    return f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES {every} {tail}"  # noqa: S608
+
+
+def insert_many(
+    connection: Connection,
+    table: Table,
+    columns: tuple[str, ...],
+    values: Sequence[tuple[object, ...]],
+    tail: str = "",
+) -> list[tuple[Any, ...]]:
+    """Multi-row inserts; what the tail's RETURNING gives, if it has one."""
+    sign = mark(connection.engine)
+    place = cursor(connection)
+    returned: list[tuple[Any, ...]] = []
+    done = 0
+    while done < len(values):
+        count = next(size for size in CHUNKS if size <= len(values) - done)
+        chunk = values[done : done + count]
+        text = insert_text(table, columns, count, sign, tail)
+        place.execute(text, [value for row in chunk for value in row])
+        if "RETURNING" in tail:
+            returned += place.fetchall()
+        done += count
+    return returned
+
+
+def upsert_text(table: Table, columns: Sequence[str]) -> str:
+    """Named insert that replaces the row of the same primary key."""
+    keys = [column.name for column in table.primary_key]
+    changed = [name for name in columns if name not in keys]
+    update = ", ".join(f"{name} = excluded.{name}" for name in changed)
+    action = f"DO UPDATE SET {update}" if update else "DO NOTHING"
+    return f"ON CONFLICT ({', '.join(keys)}) {action}"
+
+
+def upsert(connection: Connection, table: Table, row: Mapping[str, object]) -> None:
+    columns = tuple(row)
+    insert_many(connection, table, columns, [tuple(row.values())], upsert_text(table, columns))

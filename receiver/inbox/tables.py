@@ -1,0 +1,167 @@
+"""The box's tables. Times are Unix milliseconds (UTC), money is minor units.
+
+Bodies live with the deliveries; what is searched and claimed all day are the jobs, whose open ones
+have partial indexes of their own, so that claiming costs the same however much is kept.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    literal_column,
+)
+
+metadata = MetaData()
+
+
+def among(column: ColumnElement[str], *states: str) -> ColumnElement[bool]:
+    """Written out as literals: a partial index serves only the very condition it was made with."""
+    return column.in_([literal_column(f"'{state}'") for state in states])
+
+
+Key = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by INTEGER only
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("connection", Text, nullable=False),
+    Column("delivery_id", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("headers", Text, nullable=False),  # JSON object, only what the adapter reads
+    Column("body", LargeBinary, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("arrivals", Integer, nullable=False, server_default="1"),
+    UniqueConstraint("connection", "delivery_id"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("delivery", Key, ForeignKey("deliveries.id"), nullable=False),
+    Column("call", Text),  # JSON: an answer to the platform; none: process the delivery
+    Column("connection", Text, nullable=False),
+    Column("queue", Text, nullable=False),  # one at a time, in order of id
+    Column("overtakes", Boolean, nullable=False),  # need not wait for those before it
+    Column("pos", Text),
+    Column("state", Text, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("since", BigInteger, nullable=False),  # retries are given up a day after this
+    Column("owner", Text),  # the worker that has it
+    Column("fence", Integer, nullable=False, server_default="0"),  # counts claims
+    Column("failures", Integer, nullable=False, server_default="0"),  # in a row
+    Column("sent", Boolean, nullable=False),  # the POS may have it from an earlier try
+    Column("awaits", Text),  # the reference of the order it waits for
+    Column("reason", Text),
+    Column("updated_at", BigInteger, nullable=False),
+)
+OPEN_STATES = ("ready", "waiting")
+STANDING_STATES = ("ready", "waiting", "running", "held")
+OPEN = among(jobs.c.state, *OPEN_STATES)
+Index("jobs_due", jobs.c.due_at, jobs.c.id, sqlite_where=OPEN, postgresql_where=OPEN)
+STANDING = among(jobs.c.state, *STANDING_STATES)
+Index("jobs_queue", jobs.c.queue, jobs.c.id, sqlite_where=STANDING, postgresql_where=STANDING)
+RUNNING = among(jobs.c.state, "running")
+Index("jobs_running", jobs.c.owner, sqlite_where=RUNNING, postgresql_where=RUNNING)
+AWAITING = jobs.c.awaits.is_not(None)
+Index("jobs_awaits", jobs.c.awaits, sqlite_where=AWAITING, postgresql_where=AWAITING)
+Index("jobs_delivery", jobs.c.delivery)
+ATTENTION = among(jobs.c.state, "held", "dead")
+Index("jobs_attention", jobs.c.id, sqlite_where=ATTENTION, postgresql_where=ATTENTION)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("job", Key, ForeignKey("jobs.id"), nullable=False, index=True),
+    Column("at", BigInteger, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("answer", Text),  # the peer's, whole
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("order_id", Text, primary_key=True),  # as OktoPOS knows it
+    Column("connection", Text, nullable=False),
+    Column("pos", Text, nullable=False),
+    Column("platform_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("internal_id", BigInteger),
+    Column("display_id", Text),
+    Column("total", BigInteger),
+    Column("tip", BigInteger),
+    Column("cancellation", Text),  # JSON, of one that came before the order stood at OktoPOS
+    Column("created_at", BigInteger, nullable=False),
+)
+
+order_references = Table(
+    "order_references",
+    metadata,
+    Column("reference", Text, primary_key=True),
+    Column("order_id", Text, ForeignKey("orders.order_id"), primary_key=True),
+)
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("pos", Text, primary_key=True),
+    Column("order_id", Text, primary_key=True),  # as sent to OktoPOS
+    Column("status", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("reversal", Boolean, nullable=False),
+)
+
+payment_references = Table(
+    "payment_references",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("payment_id", Text, primary_key=True),
+    Column("reference", Text, nullable=False),
+)
+
+pos_states = Table(
+    "pos_states",
+    metadata,
+    Column("pos", Text, primary_key=True),
+    Column("failures", Integer, nullable=False),  # in a row
+    Column("paused", Text),  # "failing" or "operator"; none: open
+    Column("probe_at", BigInteger, nullable=False),
+    Column("reason", Text),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("seen_at", BigInteger, nullable=False, index=True),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("connection", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("received_at", BigInteger, nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+)

@@ -1,5 +1,6 @@
 """The platforms, one line each. Nothing is discovered: what is not listed here does not exist."""
 
+from adapters import stripe
 from adapters.contract import Adapter
 
-ADAPTERS: dict[str, Adapter] = {adapter.slug: adapter for adapter in ()}
+ADAPTERS: dict[str, Adapter] = {adapter.slug: adapter for adapter in (stripe.ADAPTER,)}

@@ -209,7 +209,7 @@ class Ignored:
 
 
 Event: TypeAlias = Order | Cancellation | PaymentUpdate | Fetch | Ignored
-Outcome = Literal["received", "created", "refused", "ready"]
+Outcome = Literal["created", "refused", "ready"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +262,7 @@ class Adapter:
     ack: Callable[[Delivery], Ack] = empty_200
     answer: Callable[[Delivery, Order, Outcome], Sequence[Call]] = nothing
     api: Api | None = None  # needed by Fetch and Call
+    thin: bool = False  # gives Fetch: no order can be read without credentials for `api`
     hosts: frozenset[str] = frozenset()  # where `api` may be, beside a configured address
     deadline: timedelta | None = None  # to accept or deny
     secret_bytes: int = 16  # shorter secrets are refused at the start

@@ -8,16 +8,27 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Strict, ValidationError
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationError,
+)
 from pydantic_core import from_json
 
-from adapters.contract import Address, Delivery, Unreadable
+from adapters.contract import Address, Delivery, Line, Unreadable
 
 Model = TypeVar("Model", bound=BaseModel)
+Entry = TypeVar("Entry")
 
 MASKED = re.compile(r"[*xX•]{3,}|\*+")
 MILLISECONDS_FROM = 100_000_000_000  # a Unix time above this counts milliseconds
@@ -38,6 +49,16 @@ def number_to_text(value: object) -> object:
     return blank_to_none(value)
 
 
+def none_to_empty(value: object) -> object:
+    return () if value is None else value
+
+
+def at(*paths: str) -> Any:
+    """A field that stands at the first of these paths, `"customer.first_name"`; else it is null."""
+    choices = AliasChoices(*(AliasPath(*path.split(".")) for path in paths))
+    return Field(None, validation_alias=choices, validate_default=True)
+
+
 Text = Annotated[str | None, BeforeValidator(blank_to_none)]
 """Text that may be absent, empty or masked: all of them None."""
 Id = Annotated[str, BeforeValidator(number_to_text)]
@@ -46,6 +67,9 @@ OptionalId = Annotated[str | None, BeforeValidator(number_to_text)]
 Minor = Annotated[int, Strict()]
 """Money in minor units: a JSON integer and nothing else."""
 Time = AwareDatetime
+OptionalTime: TypeAlias = Annotated[AwareDatetime | None, BeforeValidator(blank_to_none)]
+Many: TypeAlias = Annotated[tuple[Entry, ...], BeforeValidator(none_to_empty)]
+"""A list that may be absent or null: both of them empty."""
 
 
 class Foreign(BaseModel):
@@ -87,10 +111,12 @@ def dig(value: object, *keys: str) -> object:
 
 
 def text_or_none(value: object) -> str | None:
-    """A string or an integer as text, bounded so that it fits an index; else None."""
+    """A string or an integer as text that fits an index: short and printable; else None."""
     if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    return value if isinstance(value, str) and 0 < len(value) <= 200 else None
+        value = str(value) if abs(value) < 10**200 else None
+    if not isinstance(value, str) or not 0 < len(value) <= 200 or not value.isprintable():
+        return None
+    return value
 
 
 def body_digest(delivery: Delivery) -> str:
@@ -104,6 +130,11 @@ def unix_time(value: int) -> datetime:
         return datetime.fromtimestamp(value / 1000 if value > MILLISECONDS_FROM else value, UTC)
     except (OverflowError, ValueError, OSError):
         raise Unreadable("time: out of range") from None
+
+
+def worth(lines: Sequence[Line]) -> int:
+    """What lines come to with all of their options."""
+    return sum(line.quantity * (line.unit_price + worth(line.options)) for line in lines)
 
 
 def comment(*parts: str | None) -> str | None:

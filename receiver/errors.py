@@ -26,8 +26,9 @@ class Refused(Exception):
 class Unavailable(Exception):
     """Try again later.
 
-    `sent` says the request may have been carried out all the same; `key_rejected` that the POS
-    turns us away whatever we send; `retry_after` how many seconds the peer asked for.
+    `pos` names the POS that failed, if it was one; `sent` says that the request may have been
+    carried out all the same; `key_rejected` that we are turned away whatever we send;
+    `retry_after` how many seconds the peer asked for.
     """
 
     def __init__(
@@ -35,12 +36,14 @@ class Unavailable(Exception):
         reason: str,
         answer: str = "",
         *,
+        pos: str | None = None,
         sent: bool = False,
         key_rejected: bool = False,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(reason)
         self.answer = answer
+        self.pos = pos
         self.sent = sent
         self.key_rejected = key_rejected
         self.retry_after = retry_after

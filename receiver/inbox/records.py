@@ -124,6 +124,7 @@ class Settlement:
     payment_references: tuple[tuple[str, str], ...] = ()  # (payment id, reference)
     verdicts: tuple[PosVerdict, ...] = ()
     calls: tuple[str, ...] = ()  # answers to the platform, each a job of its own
+    wakes_queue: bool = False  # what stands in the same queue looks again, held or not
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, or_, select, update
 
 from receiver.inbox.records import (
     Attempt,
@@ -53,6 +53,30 @@ WAKE = (
     .where(jobs.c.awaits == bindparam("reference"), jobs.c.state == "waiting")
     .values(due_at=bindparam("now"))
 )
+MISSED = (
+    update(jobs)
+    .where(
+        jobs.c.id == bindparam("job"),
+        or_(
+            exists().where(
+                order_references.c.reference == bindparam("reference"),
+                orders.c.order_id == order_references.c.order_id,
+                orders.c.state == "created",
+            ),
+            exists().where(payment_references.c.payment_id == bindparam("reference")),
+        ),
+    )
+    .values(due_at=bindparam("now"))
+)
+WAKE_QUEUE = (
+    update(jobs)
+    .where(
+        jobs.c.queue == bindparam("of"),
+        jobs.c.id != bindparam("me"),
+        or_(jobs.c.state.in_(("waiting", "held")), and_(jobs.c.state == "dead", jobs.c.sent)),
+    )
+    .values(state="ready", due_at=bindparam("now"))
+)
 WORKS = (
     update(pos_states)
     .where(
@@ -96,6 +120,10 @@ def settle(connection: Connection, job: Job, settlement: Settlement, now: dateti
     for verdict in settlement.verdicts:
         judge(connection, verdict, now)
     add_calls(connection, job, settlement.calls, now)
+    if settlement.awaits:  # it may have come since the job looked
+        run(connection, MISSED, job=job.id, reference=settlement.awaits, now=ms(now))
+    if settlement.wakes_queue:
+        run(connection, WAKE_QUEUE, of=job.queue, me=job.id, now=ms(now))
     return True
 
 

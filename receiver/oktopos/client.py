@@ -34,21 +34,21 @@ async def create(http: Http, pos: Pos, body: Json, *, sent_before: bool) -> Answ
     reply = await post(http, pos, names.CREATE, body)
     if reply.status == 409 and sent_before:
         return Answer(reply.status, reply.text, internal_id(reply))
-    sort_out(reply)
+    sort_out(reply, pos)
     return Answer(reply.status, reply.text, internal_id(reply))
 
 
 async def set_status(http: Http, pos: Pos, body: Json) -> Answer:
     """Raises Refused and Unavailable."""
     reply = await post(http, pos, names.SET_STATUS, body)
-    sort_out(reply)
+    sort_out(reply, pos)
     return Answer(reply.status, reply.text)
 
 
 async def set_payment_status(http: Http, pos: Pos, body: Json) -> Answer:
     """Raises Refused and Unavailable."""
     reply = await post(http, pos, names.SET_PAYMENT_STATUS, body)
-    sort_out(reply)
+    sort_out(reply, pos)
     return Answer(reply.status, reply.text)
 
 
@@ -58,32 +58,35 @@ async def post(http: Http, pos: Pos, path: str, body: Json) -> Reply:
     try:
         return await http.send("POST", pos.url + path, headers=headers, body=content)
     except NotSent as error:
-        raise Unavailable(f"OktoPOS: {error}") from None
+        raise Unavailable(f"OktoPOS: {error}", pos=pos.name) from None
     except NoAnswer as error:
-        raise Unavailable(f"OktoPOS: {error}", sent=True) from None
+        raise Unavailable(f"OktoPOS: {error}", pos=pos.name, sent=True) from None
 
 
-def sort_out(reply: Reply) -> None:
+def sort_out(reply: Reply, pos: Pos) -> None:
     """Nothing for success; else the error that says what to do."""
     match reply.status:
         case 200 | 201 | 202 | 204:
             return
         case 401 | 403:
-            raise Unavailable(f"OktoPOS: {KEY_REJECTED}", reply.text, key_rejected=True)
+            raise Unavailable(
+                f"OktoPOS: {KEY_REJECTED}", reply.text, pos=pos.name, key_rejected=True
+            )
         case 408 | 425 | 429:
-            unavailable(reply, sent=False)
+            unavailable(reply, pos, sent=False)
         case status if 400 <= status < 500:
             raise Refused(f"OktoPOS refused with {status}{reason(reply)}", reply.text)
         case status if status >= 500:
-            unavailable(reply, sent=envelope(reply) is None)
+            unavailable(reply, pos, sent=envelope(reply) is None)
         case _:
-            unavailable(reply, sent=False)
+            unavailable(reply, pos, sent=False)
 
 
-def unavailable(reply: Reply, *, sent: bool) -> NoReturn:
+def unavailable(reply: Reply, pos: Pos, *, sent: bool) -> NoReturn:
     raise Unavailable(
         f"OktoPOS answered {reply.status}{reason(reply)}",
         reply.text,
+        pos=pos.name,
         sent=sent,
         retry_after=retry_after(reply.headers.get("retry-after"), datetime.now(UTC)),
     )

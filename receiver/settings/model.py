@@ -55,7 +55,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    database_url: str
+    database_url: str = field(repr=False)  # holds a password
     host: str
     port: int
     public_url: str

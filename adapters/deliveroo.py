@@ -1,0 +1,345 @@
+"""Deliveroo: orders and what becomes of them, by the Order Events and the old POS webhooks.
+
+Full payload: the order comes whole. Neither order nor single delivery is promised, so an order's
+`status_log` counts for more than the event's name. A site may be subscribed to both webhooks.
+
+Signature: HMAC-SHA256 over `<guid> <body>` (old POS events: `<guid> LF <body>`), in hex
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Annotated, Literal, TypeAlias
+from urllib.parse import quote
+
+from pydantic import BeforeValidator, PositiveInt, Strict
+
+from adapters import contract, payload
+from adapters.contract import (
+    Address,
+    Call,
+    Delivery,
+    Discount,
+    Fee,
+    FeeKind,
+    Line,
+    Order,
+    OrderType,
+    Owner,
+)
+from adapters.payload import Foreign, Id, Many, Minor, OptionalId, OptionalTime, Text, at, dig
+from adapters.signing import Hmac, header
+
+# https://api-docs.deliveroo.com/v2.0/reference/order-events-webhook-1; one page writes orders.new
+ALIASES = {"orders.new": "order.new"}
+ENDED = {"canceled": "platform", "rejected": "restaurant"}  # and who ended it
+
+# https://api-docs.deliveroo.com/reference/new-order-event-webhook-1: deprecated
+OLD_EVENTS = frozenset({"new_order", "cancel_order"})
+EVENTS = OLD_EVENTS | {"order.new", "order.status_update"}
+
+# https://api-docs.deliveroo.com/docs/fulfillment-types: every other one is a delivery
+ORDER_TYPES = {"customer": OrderType.PICKUP, "table_service": OrderType.LOCAL}
+OWN_FLEET = "restaurant"  # then delivery fee and surcharge are the restaurant's: half a guess
+PLACE = (
+    "street",
+    "address_line_1",
+    "line1",
+    "number",
+    "postal_code",
+    "city",
+    "address_line_2",
+    "line2",
+)
+
+# https://api-docs.deliveroo.com/v2.0/docs/remake-orders: dishes keep their price, the total is 0
+RESTAURANT_FAULT = "restaurant"
+
+# https://api-docs.deliveroo.com/v2.0/docs/order-integration: by outcome and tabletless site
+ANSWERS: Mapping[tuple[str, bool], tuple[Literal["POST", "PATCH"], str, Mapping[str, str]]] = {
+    ("created", True): ("PATCH", "", {"status": "accepted"}),
+    ("created", False): ("POST", "/sync_status", {"status": "succeeded"}),
+    ("refused", True): ("PATCH", "", {"status": "rejected", "reject_reason": "other"}),
+    ("refused", False): ("POST", "/sync_status", {"status": "failed", "reason": "other"}),
+    ("ready", True): ("POST", "/prep_stage", {"stage": "ready_for_collection"}),
+    ("ready", False): ("POST", "/prep_stage", {"stage": "ready_for_collection"}),
+}
+ALREADY_SO = frozenset({409})
+API, AUTH = "api.developers.deliveroo.com", "https://auth.developers.deliveroo.com/oauth2/token"
+
+GUID = "x-deliveroo-sequence-guid"
+GUID_TEXT = re.compile(r"[!-~]{1,100}")  # no blank: it would move the border to the body
+
+
+def event_type(body: Mapping[str, object]) -> str:
+    said = payload.text_or_none(body.get("event")) or ""
+    return ALIASES.get(said, said)
+
+
+# https://api-docs.deliveroo.com/v2.0/docs/securing-webhooks: any UTF-8 may come, so bytes only
+def message(delivery: Delivery) -> bytes:
+    guid = header(delivery, GUID)
+    if not GUID_TEXT.fullmatch(guid):
+        raise contract.Rejected(f"{GUID} is not one word")
+    separator = b" \n " if event_type(payload.peek(delivery.body)) in OLD_EVENTS else b" "
+    return guid.encode("ascii") + separator + delivery.body
+
+
+SCHEME = Hmac(header="x-deliveroo-hmac-sha256", encoding="hex", message=message)
+
+
+def fractional(value: object) -> object:
+    """Minor units; bare in the old webhook, like `order_cost`: a guess."""
+    return value.get("fractional") if isinstance(value, Mapping) else value
+
+
+Cents: TypeAlias = Annotated[Minor | None, BeforeValidator(fractional)]
+
+
+def deposit(charges: object) -> object:
+    """What the charges come to that are a deposit: the only type that is documented."""
+    paid = (
+        [charge for charge in charges if dig(charge, "type") == "DEPOSIT_FEE"]
+        if isinstance(charges, list)
+        else []
+    )
+    amounts = [fractional(dig(charge, "cost_per_unit") or dig(charge, "amount")) for charge in paid]
+    return sum(amount for amount in amounts if isinstance(amount, int))
+
+
+def place(value: object) -> object:
+    street, line_1, line1, number, zip_code, city, line_2, line2 = (
+        payload.text_or_none(payload.blank_to_none(dig(value, key))) for key in PLACE
+    )
+    line = " ".join(filter(None, (street or line_1 or line1, number)))
+    return payload.address(line, zip_code=zip_code, city=city, additional=line_2 or line2)
+
+
+class Item(Foreign):
+    """A dish, or a modifier of one: Deliveroo has one shape for both."""
+
+    pos_item_id: OptionalId = None
+    name: Text = at("name", "operational_name")
+    quantity: Annotated[PositiveInt, Strict()] = 1
+    unit_price: Cents = at("unit_price", "menu_unit_price")
+    discount_amount: Cents = None
+    deposit: Annotated[int, BeforeValidator(deposit)] = at("item_fees")
+    modifiers: Many[Item] = ()
+
+
+class Status(Foreign):
+    at: OptionalTime = None
+    status: Text = None
+
+
+class Placed(Foreign):
+    """Deliveroo's order; where the old webhook has another name for a thing, both are read."""
+
+    id: Id
+    order_number: OptionalId = None
+    display_id: OptionalId = None
+    status: Text = None
+    status_log: Many[Status] = ()
+    fulfillment_type: Text = None
+    table_number: OptionalId = None
+    prepare_for: OptionalTime = at("prepare_for", "pickup_at")
+    order_notes: Text = at("order_notes", "notes")
+    cutlery_notes: Text = None
+    first_name: Text = at("customer.first_name")
+    phone: OptionalId = at("customer.contact_number")
+    phone_code: OptionalId = at("customer.contact_access_code")
+    address: Annotated[Address | None, BeforeValidator(place)] = at("delivery.address")
+    items: Many[Item] = ()
+    subtotal: Cents = None
+    total_price: Cents = None
+    partner_order_subtotal: Cents = None
+    partner_order_total: Cents = None
+    currency: Text = at("total_price.currency_code")
+    offer_discount: Cents = None
+    cash_due: Cents = None
+    bag_fee: Cents = None
+    surcharge: Cents = None
+    delivery_fee: Cents = at("delivery.delivery_fee")
+    deposit: Annotated[int, BeforeValidator(deposit)] = at("fee_breakdown")
+
+
+class Envelope(Foreign):
+    """Either webhook's: the old one has beside the order what the new one has in it."""
+
+    order: Placed = at("body.order", "order")
+    location: OptionalId = at("body.order.location_id", "location_id")
+    remake: object = at("body.order.remake_details", "remake_details")
+
+
+def lines(items: Sequence[Item], above: str = "", *, whole: bool = False) -> tuple[Line, ...]:
+    """`whole`: unit prices hold the modifiers' prices, which are taken out again."""
+    read = []
+    for number, item in enumerate(items, 1):
+        options = lines(item.modifiers, f"{above}{number}.", whole=whole)
+        read.append(
+            Line(
+                name=item.name or item.pos_item_id or "?",
+                quantity=item.quantity,
+                unit_price=(item.unit_price or 0) - (payload.worth(options) if whole else 0),
+                pos_ref=item.pos_item_id,
+                line_id=f"{above}{number}",
+                options=options,
+            )
+        )
+    return tuple(read)
+
+
+def dishes(order: Placed) -> tuple[Line, ...]:
+    """Whether unit prices hold the modifiers' is not documented, so the sums decide: they do
+    where only that comes to a sum Deliveroo states, before or after all discounts."""
+    apart, whole = lines(order.items), lines(order.items, whole=True)
+    stated = (order.subtotal, order.partner_order_subtotal, order.partner_order_total)
+    sums = {known + off for known in stated if known is not None for off in (0, offered(order))}
+    return whole if payload.worth(whole) in sums and payload.worth(apart) not in sums else apart
+
+
+def offered(order: Placed) -> int:
+    return (order.offer_discount or 0) + sum(item.discount_amount or 0 for item in order.items)
+
+
+def deposits(items: Sequence[Item]) -> int:
+    return sum(item.quantity * (item.deposit + deposits(item.modifiers)) for item in items)
+
+
+def fees(order: Placed) -> tuple[Fee, ...]:
+    """The breakdown seems to repeat the items' deposits: it counts where they are silent."""
+    fleet = Owner.RESTAURANT if order.fulfillment_type == OWN_FLEET else Owner.PLATFORM
+    stated = (
+        (FeeKind.PACKAGING, order.bag_fee, Owner.RESTAURANT),
+        (FeeKind.DEPOSIT, deposits(order.items) or order.deposit, Owner.RESTAURANT),
+        (FeeKind.SMALL_ORDER, order.surcharge, fleet),
+        (FeeKind.DELIVERY, order.delivery_fee, fleet),
+    )
+    return tuple(Fee(kind=kind, amount=fee, owner=owner) for kind, fee, owner in stated if fee)
+
+
+def partner_view(order: Placed, goods: int, ours: int) -> tuple[int, int | None]:
+    """What is the restaurant's, as Deliveroo states it: for the dishes alone, and with its fees.
+
+    No page says whether the partner total holds the fees. It does not where it equals the
+    partner subtotal or, with none stated, where no discount explains the difference.
+    """
+    totals = (order.partner_order_total, order.partner_order_subtotal, order.total_price)
+    total = next((stated for stated in totals if stated is not None), None)
+    if total is None:
+        return goods, None
+    alone = order.partner_order_subtotal
+    if alone is None:
+        alone = total - ours if goods - offered(order) <= total - ours <= goods else total
+    return alone, total + ours if alone == total else total
+
+
+def discounts(order: Placed, gap: int, *, at_our_cost: bool) -> tuple[Discount, ...]:
+    """No field says whose an offer is: what the partner's view lacks is the restaurant's."""
+    offer = order.offer_discount or 0
+    own = max(gap if at_our_cost else min(gap, offered(order)), 0)
+    reduced = tuple(str(place) for place, item in enumerate(order.items, 1) if item.discount_amount)
+    shares = (
+        (own, Owner.RESTAURANT, reduced if own == offered(order) - offer else ()),
+        (offer - own, Owner.PLATFORM, ()),
+    )
+    return tuple(
+        Discount(amount=sum_, owner=who, line_ids=at) for sum_, who, at in shares if sum_ > 0
+    )
+
+
+def order_of(envelope: Envelope) -> Order:
+    order, remake = envelope.order, envelope.remake
+    read, charged = dishes(order), fees(order)
+    ours = sum(fee.amount for fee in charged if fee.owner is Owner.RESTAURANT)
+    alone, total = partner_view(order, payload.worth(read), ours)
+    at_our_cost = dig(remake, "fault") == RESTAURANT_FAULT
+    return Order(
+        order_id=order.id,
+        store_id=envelope.location,
+        display_id=order.display_id,
+        order_type=ORDER_TYPES.get(order.fulfillment_type or "", OrderType.DELIVERY),
+        lines=read,
+        total=total,
+        currency=order.currency,
+        placed_at=next((entry.at for entry in order.status_log if entry.status == "placed"), None),
+        ready_at=order.prepare_for,
+        fees=charged,
+        discounts=discounts(order, payload.worth(read) - alone, at_our_cost=at_our_cost),
+        payment="call_for_payment" if order.cash_due else "paid",
+        payment_method="CASH" if order.cash_due else None,
+        customer=contract.Customer(
+            given_name=order.first_name,
+            phone=" Code ".join(filter(None, (order.phone, order.phone_code))) or None,
+            address=order.address,
+        ),
+        table=order.table_number,
+        notes=tuple(filter(None, (order.order_notes, order.cutlery_notes))),
+        session=payload.text_or_none(dig(remake, "parent_order_id")),
+        references=tuple(filter(None, (order.order_number, order.display_id))),
+    )
+
+
+def identify(delivery: Delivery) -> contract.Identity:
+    body, guid = payload.peek(delivery.body), delivery.headers.get(GUID, "")
+    order = dig(body, "body", "order") or body.get("order")
+    log = dig(order, "status_log")
+    words = [dig(entry, "status") for entry in (*(log if isinstance(log, list) else ()), order)]
+    ended = event_type(body) in EVENTS and any(str(word) in ENDED for word in words)
+    digest = payload.body_digest(delivery)
+    return contract.Identity(
+        delivery_id=f"{guid}:{digest[:16]}" if GUID_TEXT.fullmatch(guid) else digest,
+        order_id=payload.text_or_none(dig(order, "id") or dig(body, "body", "order_id")),
+        store_id=payload.text_or_none(dig(order, "location_id") or body.get("location_id")),
+        overtakes=ended or event_type(body) == "cancel_order",
+    )
+
+
+def parse(delivery: Delivery, _: Mapping[str, bytes]) -> Sequence[contract.Event]:
+    event = event_type(payload.peek(delivery.body))
+    if not event:
+        raise contract.Unreadable("event: missing")
+    if event not in EVENTS:
+        return [contract.Ignored(event, "not about an order")]
+    envelope = payload.model(Envelope, delivery.body)
+    order = envelope.order
+    cancel = Status(status="canceled" if event == "cancel_order" else None)
+    log = (*order.status_log, Status(status=order.status), cancel)
+    end = next((entry for entry in log if entry.status in ENDED), None)
+    if end:
+        by, moment = ENDED[end.status or ""], end.at or delivery.received_at
+        return [contract.Cancellation(order_id=order.id, at=moment, by=by)]
+    if event == "order.status_update" and (order.status == "delivered" or not order.items):
+        return [contract.Ignored(event, f"order is {order.status}")]
+    if not order.items:
+        raise contract.Unreadable("order.items: missing")
+    return [order_of(envelope)]
+
+
+def answer(delivery: Delivery, order: Order, outcome: contract.Outcome) -> Sequence[Call]:
+    tabletless = dig(payload.peek(delivery.body), "body", "order", "is_tabletless") is True
+    if (outcome, tabletless) not in ANSWERS:
+        return ()
+    method, below, said = ANSWERS[outcome, tabletless]
+    path = f"/order/v1/orders/{quote(order.order_id, safe='')}{below}"
+    return [Call(name=outcome, method=method, path=path, json=said, done=ALREADY_SO)]
+
+
+ADAPTER = contract.Adapter(
+    slug="deliveroo",
+    intermediary="Deliveroo",
+    kind="orders",
+    docs="https://api-docs.deliveroo.com/v2.0/docs/order-integration",
+    event_types=EVENTS | {"rider.status_update"},
+    headers=frozenset({GUID, SCHEME.header}),
+    verify=SCHEME.verify,
+    sign=SCHEME.sign,
+    identify=identify,
+    parse=parse,
+    answer=answer,
+    api=contract.Api(url=f"https://{API}", token_url=AUTH, token_basic=True),
+    hosts=frozenset({API, "api-sandbox.developers.deliveroo.com"}),
+    deadline=timedelta(minutes=7),
+)

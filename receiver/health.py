@@ -1,0 +1,62 @@
+"""What the process says of itself: alive, ready, counted."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from receiver import metrics
+from receiver.inbox import Inbox, search
+from receiver.inbox.migrate import newest, revision
+from receiver.inbox.records import StoreUnavailable
+from receiver.settings.model import Settings
+
+READY_SECONDS = 2.0
+
+
+@dataclass(slots=True)
+class Health:
+    """What is told about ourselves. The POS being down does not make us unready."""
+
+    settings: Settings
+    inbox: Inbox
+    draining: Callable[[], bool]
+    newest: str | None = field(default_factory=newest)
+
+    async def live(self, _: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def ready(self, _: Request) -> Response:
+        reasons = ["draining"] if self.draining() else await self.store_troubles()
+        return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+
+    async def store_troubles(self) -> list[str]:
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                found = await self.inbox.read(revision)
+        except (StoreUnavailable, TimeoutError):
+            return ["the database does not answer"]
+        return [] if found == self.newest else ["the database is not migrated: receiver migrate"]
+
+    async def metrics(self, request: Request) -> Response:
+        if not self.may_read(request):
+            return JSONResponse({"error": "set METRICS_TOKEN and send it as bearer"}, 403)
+        try:
+            counted = await self.inbox.read(search.counts)
+        except StoreUnavailable:
+            counted = {}
+        for state in ("ready", "running", "waiting", "held"):
+            metrics.jobs.labels(state).set(counted.get(state, 0))
+        return Response(metrics.text(), media_type=metrics.CONTENT_TYPE_LATEST)
+
+    def may_read(self, request: Request) -> bool:
+        token = self.settings.metrics_token
+        if token:
+            given = request.headers.get("authorization", "").encode()
+            return secrets.compare_digest(given, f"Bearer {token}".encode())
+        return request.client is not None and request.client.host in ("127.0.0.1", "::1")

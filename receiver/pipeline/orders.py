@@ -1,0 +1,232 @@
+"""Orders and their cancellations: created once, canceled whenever the platform says so."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime
+
+from adapters.contract import Cancellation, Order
+from receiver import oktopos
+from receiver.errors import Held
+from receiver.inbox import search
+from receiver.inbox.records import (
+    Attempt,
+    Job,
+    OrderRecord,
+    PaymentRecord,
+    PosVerdict,
+    Settlement,
+    State,
+)
+from receiver.pipeline.answers import acceptance
+from receiver.pipeline.tools import Tools
+from receiver.settings.model import Connection, Pos
+
+NO_NUMBER = (
+    "OktoPOS has the order but named no internalId, and set-status knows orders only by it: "
+    "change it at the till"
+)
+
+
+async def forward(order: Order, job: Job, connection: Connection, tools: Tools) -> Settlement:
+    """Creates the order at its POS, unless it stands there already or was canceled before."""
+    pos = tools.pos(connection, order.store_id)
+    order = replace(order, placed_at=order.placed_at or job.delivery.received_at)
+    record = await recorded(order.order_id, connection, tools)
+    record = (
+        replace(record, pos=pos.name, display_id=order.display_id)
+        if record
+        else expected(order, connection, pos, job)
+    )
+    if record.state == "created" and record.cancellation:
+        return await cancel_created(record, unpack(record.cancellation), job, pos, tools)
+    if record.state in ("created", "canceled"):
+        calls = acceptance(order, job, connection) if record.state == "created" else ()
+        return done("repeated", f"the order is {record.state} already", calls=calls)
+    if record.cancellation and not job.sent:
+        gone = replace(record, state="canceled")
+        return done("canceled", "canceled before it was created", orders=(gone,))
+    return await create(order, record, job, connection, pos, tools)
+
+
+async def create(
+    order: Order,
+    record: OrderRecord,
+    job: Job,
+    connection: Connection,
+    pos: Pos,
+    tools: Tools,
+) -> Settlement:
+    """map > forward: and the cancellation at once that came while the order was on its way."""
+    if job.sent and pos.on_ambiguous == "hold":
+        raise Held(
+            f'the order may stand at OktoPOS already (pos.{pos.name}.on_ambiguous = "hold"): '
+            "look there, then replay or discard it"
+        )
+    mapped = oktopos.create_body(order, connection, pos, tools.clock())
+    answer = await oktopos.create(
+        tools.http, tools.open(pos, job), mapped.body, sent_before=job.sent
+    )
+    created = replace(
+        record,
+        state="created",
+        internal_id=answer.internal_id,
+        total=mapped.total,
+        tip=mapped.tip,
+        references=references(record, order),
+    )
+    if created.cancellation:
+        return again_to_cancel(created, answer, job)
+    return Settlement(
+        state=State.DONE,
+        pos=pos.name,
+        attempts=(Attempt("created", "; ".join(mapped.notes), answer.text),),
+        orders=(created,),
+        payments=(first_payment(order, created),),
+        verdicts=(PosVerdict(pos.name),),
+        calls=acceptance(order, job, connection),
+    )
+
+
+def again_to_cancel(created: OrderRecord, answer: oktopos.Answer, job: Job) -> Settlement:
+    """It stands now and must not: what has happened is settled first, the rest follows at once."""
+    return Settlement(
+        state=State.READY,
+        pos=created.pos,
+        attempts=(Attempt("created", "canceled meanwhile", answer.text),),
+        orders=(created,),
+        verdicts=(PosVerdict(created.pos),),
+    )
+
+
+async def cancel(
+    cancellation: Cancellation, job: Job, connection: Connection, tools: Tools
+) -> Settlement:
+    """The platform's cancellation wins, whatever has become of the order meanwhile."""
+    record = await recorded(cancellation.order_id, connection, tools)
+    if record is None:
+        return came_first(cancellation, job, connection)
+    match record.state:
+        case "created":
+            pos = tools.settings.pos.get(record.pos)
+            if pos is None:
+                raise Held(f"pos.{record.pos} is no longer set up")
+            return await cancel_created(record, cancellation, job, pos, tools)
+        case "expected":
+            waiting = replace(record, cancellation=pack(cancellation))
+            return done("canceled", "it is not created", orders=(waiting,), wakes_queue=True)
+        case "canceled" | "refused":
+            return done("canceled", f"the order is {record.state} already")
+
+
+def came_first(cancellation: Cancellation, job: Job, connection: Connection) -> Settlement:
+    """Before its order: remembered, so that the order is not created when it comes."""
+    unseen = OrderRecord(
+        order_id=oktopos.order_id(connection.name, cancellation.order_id),
+        connection=connection.name,
+        pos=job.pos or "",
+        platform_id=cancellation.order_id,
+        state="expected",
+        created_at=job.delivery.received_at,
+        cancellation=pack(cancellation),
+    )
+    return done("canceled", "before its order came; it will not be created", orders=(unseen,))
+
+
+async def cancel_created(
+    record: OrderRecord, cancellation: Cancellation, job: Job, pos: Pos, tools: Tools
+) -> Settlement:
+    if record.internal_id is None:
+        raise Held(NO_NUMBER)
+    body = oktopos.status_body(record.internal_id, cancellation)
+    answer = await oktopos.set_status(tools.http, tools.open(pos, job), body)
+    return Settlement(
+        state=State.DONE,
+        pos=pos.name,
+        attempts=(Attempt("canceled", "at OktoPOS", answer.text),),
+        orders=(replace(record, state="canceled"),),
+        verdicts=(PosVerdict(pos.name),),
+    )
+
+
+async def recorded(platform_id: str, connection: Connection, tools: Tools) -> OrderRecord | None:
+    order_id = oktopos.order_id(connection.name, platform_id)
+    return await tools.inbox.read(lambda box: search.order(box, order_id))
+
+
+def expected(order: Order, connection: Connection, pos: Pos, job: Job) -> OrderRecord:
+    return OrderRecord(
+        order_id=oktopos.order_id(connection.name, order.order_id),
+        connection=connection.name,
+        pos=pos.name,
+        platform_id=order.order_id,
+        state="expected",
+        created_at=job.delivery.received_at,
+        display_id=order.display_id,
+    )
+
+
+async def known(order: Order, job: Job, tools: Tools, *, refused: bool) -> tuple[OrderRecord, ...]:
+    """The record of an order that is not created: on its way, or refused for good."""
+    connection = tools.connection(job)
+    record = await recorded(order.order_id, connection, tools)
+    if record is not None and record.state != "expected":
+        return ()
+    name = connection.pos_name(order.store_id)
+    if record is None and name is None:
+        return ()
+    record = record or expected(order, connection, tools.settings.pos[name or ""], job)
+    state = "refused" if refused else record.state
+    return (replace(record, state=state, references=references(record, order)),)
+
+
+def references(record: OrderRecord, order: Order) -> tuple[str, ...]:
+    """Every name a payment may know the order by."""
+    names = (record.order_id, order.order_id, order.display_id, *order.references)
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def first_payment(order: Order, record: OrderRecord) -> PaymentRecord:
+    """What OktoPOS was told with the order: later payment updates are measured against it."""
+    return PaymentRecord(
+        pos=record.pos,
+        order_id=record.order_id,
+        status=order.payment,
+        at=order.placed_at or record.created_at,
+        reversal=False,
+    )
+
+
+def done(
+    outcome: str,
+    detail: str,
+    *,
+    orders: tuple[OrderRecord, ...] = (),
+    calls: tuple[str, ...] = (),
+    wakes_queue: bool = False,
+) -> Settlement:
+    return Settlement(
+        state=State.DONE,
+        reason=detail,
+        attempts=(Attempt(outcome, detail),),
+        orders=orders,
+        calls=calls,
+        wakes_queue=wakes_queue,
+    )
+
+
+def pack(cancellation: Cancellation) -> str:
+    return json.dumps(
+        {
+            "order_id": cancellation.order_id,
+            "at": cancellation.at.isoformat(),
+            "by": cancellation.by,
+            "reason": cancellation.reason,
+        }
+    )
+
+
+def unpack(text: str) -> Cancellation:
+    fields = json.loads(text)
+    return Cancellation(**{**fields, "at": datetime.fromisoformat(fields["at"])})

@@ -1,0 +1,158 @@
+"""Payment updates: the order found, the guard asked, OktoPOS told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+from adapters.contract import PaymentUpdate
+from receiver import oktopos
+from receiver.errors import Held, Refused
+from receiver.inbox import search
+from receiver.inbox.records import (
+    Attempt,
+    Job,
+    OrderRecord,
+    PaymentRecord,
+    PosVerdict,
+    Settlement,
+    State,
+)
+from receiver.payments import Standing, next_status, standing_after
+from receiver.pipeline.tools import Tools
+from receiver.settings.model import Connection, Pos
+
+Learnt: TypeAlias = tuple[tuple[str, str], ...]
+"""(payment id, reference): what later events of the payment can be found by."""
+
+GRACE = timedelta(seconds=60)
+LOOK_AGAIN = timedelta(minutes=10)  # beside being woken by the order itself
+
+
+async def tell(update: PaymentUpdate, job: Job, connection: Connection, tools: Tools) -> Settlement:
+    """set-payment-status for the order the payment means, once that order stands."""
+    reference = update.reference or await remembered(update, connection, tools)
+    if reference is None:
+        return nameless(update, job, tools)
+    learnt = tuple((payment_id, reference) for payment_id in update.payment_ids)
+    pos = tools.pos(connection, None)
+    found = await tools.inbox.read(lambda box: search.orders_called(box, reference, pos.name))
+    match found:
+        case []:
+            return await unknown(update, reference, learnt, job, connection, pos, tools)
+        case [order]:
+            return await of_order(update, order, reference, learnt, job, pos, tools)
+        case several:
+            names = ", ".join(order.order_id for order in several)
+            raise Held(f"payment for {reference} may mean {names}")
+
+
+async def remembered(update: PaymentUpdate, connection: Connection, tools: Tools) -> str | None:
+    """The reference an earlier event of the same payment named."""
+    ids = update.payment_ids
+    return await tools.inbox.read(lambda box: search.payment_reference(box, connection.name, ids))
+
+
+def nameless(update: PaymentUpdate, job: Job, tools: Tools) -> Settlement:
+    """Names only the payment: the event that names its order may still come."""
+    ends = job.since + GRACE
+    if tools.clock() >= ends:
+        raise Held(f"payment {', '.join(update.payment_ids)} names no order that we know")
+    return waits(
+        job, "no event has named the order of this payment yet", update.payment_ids[0], until=ends
+    )
+
+
+def waits(
+    job: Job, reason: str, reference: str, *, until: datetime, learnt: Learnt = ()
+) -> Settlement:
+    """Until then, or until an order or payment called `reference` is recorded."""
+    return Settlement(
+        state=State.WAITING,
+        reason=reason,
+        due_at=until,
+        failures=job.failures,
+        awaits=reference,
+        payment_references=learnt,
+    )
+
+
+async def unknown(
+    update: PaymentUpdate,
+    reference: str,
+    learnt: Learnt,
+    job: Job,
+    connection: Connection,
+    pos: Pos,
+    tools: Tools,
+) -> Settlement:
+    """An order we have not seen: it may come, or the shop sent it to OktoPOS itself."""
+    ends = job.since + GRACE
+    if tools.clock() < ends:
+        reason = f"order {reference} is not known yet"
+        return waits(job, reason, reference, until=ends, learnt=learnt)
+    if connection.unknown_order == "hold":
+        raise Held(
+            f'order {reference} is not known (connections.{connection.name}.unknown_order = "hold")'
+        )
+    return await send(update, reference, learnt, job, pos, tools)
+
+
+async def of_order(
+    update: PaymentUpdate,
+    order: OrderRecord,
+    reference: str,
+    learnt: Learnt,
+    job: Job,
+    pos: Pos,
+    tools: Tools,
+) -> Settlement:
+    queue = order.order_id
+    if order.state == "refused":
+        raise Refused(f"its order {order.order_id} was refused by OktoPOS")
+    if order.state == "expected":
+        reason = f"order {order.order_id} is on its way"
+        return waits(job, reason, reference, until=tools.clock() + LOOK_AGAIN, learnt=learnt)
+    if job.queue != queue:
+        return Settlement(
+            state=State.READY,
+            failures=job.failures,
+            pos=order.pos,
+            queue=queue,
+            payment_references=learnt,
+        )
+    return await send(update, order.order_id, learnt, job, pos, tools)
+
+
+async def send(
+    update: PaymentUpdate, target: str, learnt: Learnt, job: Job, pos: Pos, tools: Tools
+) -> Settlement:
+    """What OktoPOS is told, if anything is new; where the payment stands is kept either way."""
+    last = await standing(target, pos, tools)
+    now = standing_after(last, update)
+    record = PaymentRecord(
+        pos=pos.name, order_id=target, status=now.status, at=now.at, reversal=now.reversal
+    )
+    if next_status(last, update) is None:
+        step = Attempt("unchanged", f"{update.status} changes nothing: {now.status} stands")
+        verdicts: Sequence[PosVerdict] = ()
+    else:
+        body = oktopos.payment_body(target, now.status, now.at)
+        answer = await oktopos.set_payment_status(tools.http, tools.open(pos, job), body)
+        step = Attempt("told", now.status, answer.text)
+        verdicts = (PosVerdict(pos.name),)
+    return Settlement(
+        state=State.DONE,
+        reason=step.detail,
+        pos=pos.name,
+        attempts=(step,),
+        payments=(record,),
+        payment_references=learnt,
+        verdicts=tuple(verdicts),
+    )
+
+
+async def standing(target: str, pos: Pos, tools: Tools) -> Standing | None:
+    last = await tools.inbox.read(lambda box: search.payment(box, pos.name, target))
+    return Standing(last.status, last.at, last.reversal) if last else None

@@ -1,0 +1,59 @@
+"""What the line works with: the box, the calls, the clock and chance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from receiver.errors import Held
+from receiver.http import Http
+from receiver.inbox import Inbox
+from receiver.inbox.records import Job, PosState
+from receiver.platforms import Platforms
+from receiver.settings.model import Connection, Pos, Settings
+
+
+class Resting(Exception):
+    """The POS is paused: the job waits for it, without having tried."""
+
+    def __init__(self, pos: Pos, why: str | None) -> None:
+        super().__init__(f"POS {pos.name} is paused: {why or 'by an operator'}")
+        self.pos = pos.name
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True, kw_only=True)
+class Tools:
+    settings: Settings
+    inbox: Inbox
+    http: Http
+    platforms: Platforms
+    clock: Callable[[], datetime] = now
+    chance: Callable[[], float]
+    paused: Mapping[str, PosState] = field(default_factory=dict)  # as of the last claim
+
+    def connection(self, job: Job) -> Connection:
+        try:
+            return self.settings.connections[job.connection]
+        except KeyError:
+            raise Held(f"connection {job.connection} is no longer set up") from None
+
+    def pos(self, connection: Connection, store_id: str | None) -> Pos:
+        """The POS a store belongs to. Raises Held."""
+        name = connection.pos_name(store_id)
+        if name is None:
+            raise Held(
+                f"store {store_id} has no POS: add it to connections.{connection.name}.stores"
+            )
+        return self.settings.pos[name]
+
+    def open(self, pos: Pos, job: Job) -> Pos:
+        """The POS, if it may be called now. Raises Resting."""
+        state = self.paused.get(pos.name)
+        if state and not job.probe:
+            raise Resting(pos, state.reason)
+        return pos

@@ -1,0 +1,138 @@
+"""Calls to the platforms: thin orders fetched, answers given, tokens got once for all who wait.
+
+A call goes to the adapter's own API or to the address the connection is set to, never anywhere a
+payload says; redirects are not followed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+
+from adapters.contract import Api, Call, Fetch
+from receiver.errors import Held, Refused, Unavailable
+from receiver.http import Http, NoAnswer, NotSent, Reply
+from receiver.retry import retry_after
+from receiver.settings.model import Connection
+
+EXPIRY_MARGIN = timedelta(seconds=30)
+NOT_YET = frozenset({401, 403, 404, 408, 410, 425, 429})  # may be well a little later
+
+
+@dataclass(slots=True)
+class Token:
+    value: str = ""
+    expires_at: datetime | None = None
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(slots=True)
+class Platforms:
+    http: Http
+    clock: Callable[[], datetime]
+    tokens: dict[str, Token] = field(default_factory=dict)
+
+    async def fetch(self, connection: Connection, fetch: Fetch) -> bytes:
+        """The body a thin delivery needs. Raises Unavailable, Refused, Held."""
+        return (await self.exchange(connection, "GET", fetch.path, None)).body
+
+    async def call(self, connection: Connection, call: Call) -> str:
+        """What the platform said to our answer. Raises Unavailable, Refused, Held."""
+        body = json.dumps(call.json).encode() if call.json is not None else None
+        reply = await self.exchange(connection, call.method, call.path, body, call.done)
+        return f"{reply.status} {reply.text}".strip()
+
+    async def exchange(
+        self,
+        connection: Connection,
+        method: str,
+        path: str,
+        body: bytes | None,
+        done: frozenset[int] = frozenset(),
+    ) -> Reply:
+        api = api_of(connection)
+        url = (connection.api_url or api.url).rstrip("/") + path
+        headers = await self.proof(connection, api)
+        reply = await self.send(connection, method, url, headers, body)
+        if reply.status == 401 and api.token_url:
+            self.tokens.pop(connection.name, None)  # it was withdrawn; once more with a new one
+            headers = await self.proof(connection, api)
+            reply = await self.send(connection, method, url, headers, body)
+        if not 200 <= reply.status < 300 and reply.status not in done:
+            self.sort_out(connection, reply)
+        return reply
+
+    async def send(
+        self,
+        connection: Connection,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+    ) -> Reply:
+        kind = {"content-type": "application/json"} if body is not None else {}
+        try:
+            return await self.http.send(method, url, headers={**kind, **headers}, body=body)
+        except (NotSent, NoAnswer) as error:
+            raise Unavailable(f"{connection.name}: {error}") from None
+
+    async def proof(self, connection: Connection, api: Api) -> dict[str, str]:
+        """The header that proves who we are; a token is got once for all who wait for it."""
+        if api.token_url is None:
+            return {}
+        token = self.tokens.setdefault(connection.name, Token())
+        async with token.turn:
+            if token.expires_at is None or token.expires_at <= self.clock():
+                await self.renew(connection, api, token)
+        return {"authorization": f"Bearer {token.value}"}
+
+    async def renew(self, connection: Connection, api: Api, token: Token) -> None:
+        form = {"grant_type": "client_credentials"} | ({"scope": api.scope} if api.scope else {})
+        identity = connection.client_id or "", connection.client_secret or ""
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        if api.token_basic:
+            pair = base64.b64encode(":".join(identity).encode()).decode()
+            headers["authorization"] = f"Basic {pair}"
+        else:
+            form |= {"client_id": identity[0], "client_secret": identity[1]}
+        url = connection.token_url or api.token_url or ""
+        reply = await self.send(connection, "POST", url, headers, urlencode(form).encode())
+        if reply.status != 200:
+            raise Unavailable(
+                f"{connection.name}: no token, answered {reply.status}; "
+                f"check connections.{connection.name}.client_id and client_secret",
+                retry_after=retry_after(reply.headers.get("retry-after"), self.clock()),
+            )
+        token.value, lasts = read_token(connection, reply)
+        token.expires_at = self.clock() + lasts - EXPIRY_MARGIN
+
+    def sort_out(self, connection: Connection, reply: Reply) -> None:
+        reason = f"{connection.name} answered {reply.status}"
+        if reply.status < 500 and reply.status not in NOT_YET:
+            raise Refused(reason, reply.text)
+        raise Unavailable(
+            reason,
+            reply.text,
+            retry_after=retry_after(reply.headers.get("retry-after"), self.clock()),
+        )
+
+
+def api_of(connection: Connection) -> Api:
+    api = connection.adapter.api
+    if api is None:
+        raise Held(f"{connection.adapter.slug} has no API to call")
+    return api
+
+
+def read_token(connection: Connection, reply: Reply) -> tuple[str, timedelta]:
+    """The token and how long it lasts; an hour where the platform does not say."""
+    try:
+        answer = json.loads(reply.body)
+        return str(answer["access_token"]), timedelta(seconds=int(answer.get("expires_in", 3600)))
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        raise Unavailable(f"{connection.name}: the token's answer is not understood") from None

@@ -1,0 +1,66 @@
+"""A stand-in for a platform's API: hands out tokens and thin deliveries' bodies, notes answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+TOKEN = {"access_token": "sandbox-token", "expires_in": 3600, "token_type": "Bearer"}
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    bodies: Mapping[str, bytes]  # by path, without query
+    calls: list[dict[str, Any]] = field(default_factory=list)
+
+
+def create_platform_api(bodies: Mapping[str, bytes]) -> Starlette:
+    """POST any `.../oauth.../token`: a token. With a bearer token: GET a path of `bodies`, and
+    POST, PATCH, PUT anything (204). GET `/_sandbox/calls` lists what was asked, tokens left out."""
+    platform = Platform(bodies)
+    return Starlette(
+        routes=[
+            Route("/_sandbox/calls", partial(show_calls, platform)),
+            Route("/{path:path}", partial(call, platform), methods=["GET", "POST", "PATCH", "PUT"]),
+        ]
+    )
+
+
+async def show_calls(platform: Platform, _: Request) -> Response:
+    return JSONResponse(platform.calls)
+
+
+async def call(platform: Platform, request: Request) -> Response:
+    body = await request.body()
+    path = request.url.path
+    if is_token_address(request.method, path):
+        answer: Response = JSONResponse(TOKEN)
+        body = b""  # a client's secret
+    elif not request.headers.get("authorization", "").startswith("Bearer "):
+        answer = JSONResponse({"error": "unauthorized"}, 401)
+    elif request.method != "GET":
+        answer = Response(status_code=204)
+    elif path in platform.bodies:
+        answer = Response(platform.bodies[path], media_type="application/json")
+    else:
+        answer = JSONResponse({"error": "not found"}, 404)
+    entry = {
+        "method": request.method,
+        "path": path,
+        "query": request.url.query,
+        "status": answer.status_code,
+        "body": body.decode("utf-8", "replace"),
+    }
+    platform.calls.append(entry)
+    return answer
+
+
+def is_token_address(method: str, path: str) -> bool:
+    return method == "POST" and "/oauth" in path and path.endswith("/token")

@@ -1,0 +1,133 @@
+"""The process: web and worker in one event loop, from the first byte to the last settlement.
+
+On SIGTERM and SIGINT the listener closes, answers in flight finish, the worker settles or gives
+back what it holds, and the process ends within 25 seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from receiver import log
+from receiver.http import Http
+from receiver.inbox import Inbox, open_inbox
+from receiver.inbox.dialect import sqlite_path
+from receiver.inbox.migrate import migrate
+from receiver.pipeline.tools import Tools, now
+from receiver.platforms import Platforms
+from receiver.settings.model import Settings
+from receiver.web import create_app
+from receiver.worker import Worker
+
+DRAIN_SECONDS = 18  # for answers in flight, beside the worker's own
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+logger = log.logger()
+
+
+class Server(uvicorn.Server):
+    """uvicorn without signals of its own: the process has more to end than its listener."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def server(app: ASGIApp, settings: Settings) -> Server:
+    return Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            workers=1,  # uvicorn would read WEB_CONCURRENCY, which some platforms set
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+            backlog=2048,
+        )
+    )
+
+
+def prepare(settings: Settings) -> None:
+    """A SQLite file is migrated at the start; PostgreSQL by `receiver migrate`."""
+    if sqlite_path(settings.database_url) is not None:
+        migrate(settings.database_url)
+
+
+def create_tools(settings: Settings, inbox: Inbox) -> Tools:
+    http = Http()
+    return Tools(
+        settings=settings,
+        inbox=inbox,
+        http=http,
+        platforms=Platforms(http, now),
+        chance=random.random,
+    )
+
+
+@asynccontextmanager
+async def working(tools: Tools, ended: Callable[[], None] = lambda: None) -> AsyncIterator[Worker]:
+    """A worker that runs beside what is done within, and is drained at the end.
+
+    `ended` is called should it end by itself; its error is then raised when this is left.
+    """
+    worker = Worker(tools)
+    running = asyncio.create_task(worker.run(), name="worker")
+    running.add_done_callback(lambda _: ended())
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        await running
+        await tools.http.close()
+
+
+async def serve(settings: Settings, *, web: bool, work: bool) -> None:
+    """Until a signal comes. Raises OSError when the port is taken."""
+    stopping = asyncio.Event()
+    for number in SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    inbox = await open_inbox(settings.database_url)
+    try:
+        async with asyncio.TaskGroup() as group:
+            if web:
+                group.create_task(listen(settings, inbox, stopping))
+            if work:
+                group.create_task(work_until(settings, inbox, stopping))
+    finally:
+        await inbox.close()
+    logger.info("stopped")
+
+
+async def listen(settings: Settings, inbox: Inbox, stopping: asyncio.Event) -> None:
+    app = create_app(settings, inbox, stopping.is_set)
+    with socket.create_server(
+        (settings.host, settings.port), backlog=2048, reuse_port=False
+    ) as listener:
+        port = listener.getsockname()[1]
+        logger.info("listening", host=settings.host, port=port, public_url=settings.public_url)
+        web = server(app, settings)
+        serving = asyncio.create_task(web.serve(sockets=[listener]))
+        await stopping.wait()
+        logger.info("draining")
+        web.should_exit = True
+        await serving
+
+
+async def work_until(settings: Settings, inbox: Inbox, stopping: asyncio.Event) -> None:
+    async with working(create_tools(settings, inbox), stopping.set):
+        await stopping.wait()

@@ -1,0 +1,17 @@
+"""Environment and TOML file as frozen settings: complete, or a list of all that is wrong."""
+
+from receiver.settings.environment import Variable, variables
+from receiver.settings.findings import BadSettings
+from receiver.settings.load import load
+from receiver.settings.model import ANY_STORE, Connection, Pos, Settings
+
+__all__ = [
+    "ANY_STORE",
+    "BadSettings",
+    "Connection",
+    "Pos",
+    "Settings",
+    "Variable",
+    "load",
+    "variables",
+]

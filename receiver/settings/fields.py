@@ -1,0 +1,198 @@
+"""Every setting there is: its type, default and meaning. The same for environment and file.
+
+Plain pydantic models over a mapping, not pydantic-settings: that reads only the process's own
+environment, stops at the first value it cannot decode, and does not know the names that depend
+on the platforms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
+
+from adapters.contract import Adapter, FeeKind, OrderType
+from receiver.settings import rules
+
+OWN_SECRET_BYTES = 16
+
+Address = Annotated[str, AfterValidator(rules.address)]
+PrivateAddress = Annotated[str, AfterValidator(rules.private_address)]
+Secrets = Annotated[tuple[str, ...], BeforeValidator(rules.listed)]
+ArticleId = Annotated[str, Field(min_length=1)]
+Json = BeforeValidator(rules.from_text)
+Level = Literal["debug", "info", "warning", "error", "critical"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What a setting's rule may look at beside its value."""
+
+    adapters: Mapping[str, Adapter] = field(default_factory=dict)
+    adapter: Adapter | None = None
+    pos_names: frozenset[str] = frozenset()
+    disk_is_ephemeral: bool = False
+
+    @classmethod
+    def of(cls, info: ValidationInfo) -> Self:
+        return info.context if isinstance(info.context, cls) else cls()
+
+
+class Fields(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, coerce_numbers_to_str=True
+    )
+
+
+class ProcessFields(Fields):
+    database_url: Annotated[str, AfterValidator(rules.database_url)] = Field(
+        "sqlite:///receiver.db",
+        description="where everything is kept: sqlite:///path or postgresql://user:password@host/name",
+        validate_default=True,
+    )
+    port: int = Field(8080, ge=0, le=65535, description="port to listen on")
+    host: str = Field("0.0.0.0", description="interface to listen on")  # noqa: S104
+    public_url: Address | None = Field(
+        None, description="the address the platforms call; without it http://127.0.0.1:$PORT"
+    )
+    secret_key: Secrets | None = Field(
+        None,
+        description="comma list, newest first; signs console sessions; without it random per start",
+    )
+    receiver_config: str = Field(
+        "receiver.toml", description="path of the TOML file; the default need not exist"
+    )
+    log_level: Annotated[Level, BeforeValidator(rules.lower)] = Field(
+        "info", description="debug, info, warning, error or critical"
+    )
+    log_format: Annotated[Literal["json", "console"], BeforeValidator(rules.lower)] = Field(
+        "json", description="json or console"
+    )
+    console_password: str | None = Field(None, description="password of the operator's pages")
+    metrics_token: str | None = Field(
+        None, description="bearer token for /metrics; without it only loopback may read them"
+    )
+    retention_days: int = Field(
+        30, ge=1, description="days until bodies and personal data are purged"
+    )
+    max_body_bytes: int = Field(
+        1_048_576, ge=1, description="size above which a delivery is refused"
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def outlives_a_restart(cls, value: str, info: ValidationInfo) -> str:
+        if Around.of(info).disk_is_ephemeral and value.startswith(rules.SQLITE):
+            raise ValueError(
+                "is an SQLite file, and this disk is emptied at every restart (DYNO is set);"
+                " use a PostgreSQL address"
+            )
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def cannot_be_guessed(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        remedy = "use at least 16 random bytes"
+        return value and rules.long_enough(value, OWN_SECRET_BYTES, remedy)
+
+
+class PosFields(Fields):
+    url: PrivateAddress = Field(
+        description="the base address of the OktoPOS instance, including /v1"
+    )
+    api_key: str = Field(description="the division's key for the OrderAPI", min_length=1)
+    api_version: Annotated[Literal["1.3.0"], BeforeValidator(rules.api_version)] = Field(
+        "1.3.0", description="version of the OrderAPI"
+    )
+    timezone: Annotated[str, AfterValidator(rules.timezone)] = Field(
+        "Europe/Berlin", description="the till's time zone"
+    )
+    currency: Annotated[str, AfterValidator(rules.currency)] = Field(
+        "EUR", description="the till's currency"
+    )
+    distribution_channels: Annotated[Mapping[OrderType, int], Json] = Field(
+        {}, description='channel ids by order type, as JSON: {"PICKUP": 2, "DELIVERY": 3}'
+    )
+    unknown_article: Annotated[Literal["hold", "name"], BeforeValidator(rules.unknown_article)] = (
+        Field("hold", description="a dish without a reference: hold, or name to send its name")
+    )
+    fallback_articles: Annotated[None, BeforeValidator(rules.fallback_articles)] = None
+    fee_articles: Annotated[Mapping[FeeKind, ArticleId], Json] = Field(
+        {}, description='articles of the fees, as JSON: {"delivery_fee": "9101"}'
+    )
+    on_ambiguous: Literal["retry", "hold"] = Field(
+        "retry", description="no answer after an order was sent: retry or hold"
+    )
+    sum_mismatch: Literal["hold", "send"] = Field(
+        "hold", description="lines that do not add up to the platform's total: hold or send"
+    )
+
+
+class ConnectionFields(Fields):
+    platform: str = Field(description="the platform's slug")
+    secrets: Secrets = Field(
+        description="comma list, newest first: prove deliveries genuine and switch the platform on"
+    )
+    stores: Mapping[str, str] = Field(
+        {}, description="the platform's store ids and their POS", validate_default=True
+    )
+    intermediary: Annotated[str, AfterValidator(rules.intermediary)] | None = Field(
+        None, description="how OktoPOS calls the platform"
+    )
+    accept: Literal["on_pos", "on_receipt", "never"] = Field(
+        "on_pos", description="when orders are accepted: on_pos, on_receipt or never"
+    )
+    deny: bool = Field(False, description="tell the platform when OktoPOS refuses for good")
+    payment_method: str = Field("CREDIT_CARD", description="OktoPOS's word for paid orders")
+    unknown_order: Literal["forward", "hold"] = Field(
+        "forward", description="payments of orders we have never seen: forward or hold"
+    )
+    articles: Annotated[Mapping[str, ArticleId], Json] = Field(
+        {}, description='the platform\'s references to article ids, as JSON: {"PLU-17": "4711"}'
+    )
+    client_id: str | None = Field(None, description="credentials for calls to the platform: id")
+    client_secret: str | None = Field(
+        None, description="credentials for calls to the platform: secret"
+    )
+    api_key: str | None = Field(None, description="credentials for calls to the platform: key")
+    api_url: PrivateAddress | None = Field(None, description="base address of the platform's API")
+    token_url: PrivateAddress | None = Field(None, description="where access tokens come from")
+
+    @field_validator("platform")
+    @classmethod
+    def is_known(cls, value: str, info: ValidationInfo) -> str:
+        adapters = Around.of(info).adapters
+        if value not in adapters:
+            raise ValueError(f"is not a platform we know; use one of {', '.join(sorted(adapters))}")
+        return value
+
+    @field_validator("secrets")
+    @classmethod
+    def prove_something(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        adapter = Around.of(info).adapter
+        least, docs = (adapter.secret_bytes, f" ({adapter.docs})") if adapter else (1, "")
+        return rules.long_enough(value, least, f"use the secret from the platform's portal{docs}")
+
+    @field_validator("stores")
+    @classmethod
+    def lead_to_a_pos(cls, value: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
+        known = Around.of(info).pos_names
+        lost = [f'"{store}"' for store, pos in value.items() if pos not in known]
+        if not value:
+            raise ValueError('leads to no POS; map its stores, "*" being any: "*" = "name"')
+        if lost:
+            named = ", ".join(sorted(known)) or "none"
+            raise ValueError(
+                f"{', '.join(lost)} leads to a POS that is not defined; known: {named}"
+            )
+        return value

@@ -1,0 +1,239 @@
+"""The web side, left of the bar: verify, keep, answer. A 2xx means it is on disk.
+
+No payload is understood here; of a genuine delivery only its identity is read. Whatever the bytes,
+the answer is one of a few, and never a 500: some platforms give up on that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from adapters.contract import Ack, Delivery, Rejected
+from receiver import log, metrics
+from receiver.health import Health
+from receiver.inbox import Inbox, quarantine
+from receiver.inbox.records import Incoming, StoreUnavailable
+from receiver.oktopos import order_id
+from receiver.settings.model import Connection, Settings
+
+BODY_SECONDS = 10.0
+RETRY_AFTER = 5
+SUSPECTS_WAITING = 200  # beyond it the genuine ones come first
+
+logger = log.logger()
+
+
+class TooLarge(Exception):
+    """The body is longer than MAX_BODY_BYTES."""
+
+
+class Left(Exception):
+    """The sender hung up before the body was whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes = b""
+    media_type: str | None = None
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+def refusal(status: int, error: str, *headers: tuple[bytes, bytes]) -> Answer:
+    body = json.dumps({"error": error}).encode()
+    return Answer(status, body, "application/json", headers)
+
+
+CLOSE = (b"connection", b"close")
+NOT_FOUND = refusal(404, "connection")
+NOT_ALLOWED = refusal(405, "method", (b"allow", b"POST, PUT, HEAD"))
+NOT_GENUINE = refusal(401, "signature")
+TOO_LARGE = refusal(413, "too large", CLOSE)
+ENCODED = refusal(415, "content-encoding", CLOSE)
+TOO_SLOW = refusal(408, "too slow", CLOSE)
+NOT_KEPT = refusal(503, "unavailable", (b"retry-after", str(RETRY_AFTER).encode()))
+
+
+@dataclass(frozen=True, slots=True)
+class Webhooks:
+    """The ASGI endpoint behind every webhook address."""
+
+    settings: Settings
+    inbox: Inbox
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        connection = self.settings.connections.get(scope["path_params"]["connection"])
+        if connection is None:
+            result, answer = "unknown_connection", NOT_FOUND
+        elif scope["method"] in ("POST", "PUT"):
+            result, answer = await self.take(connection, scope, receive)
+        else:
+            result, answer = "method", Answer(200) if scope["method"] == "HEAD" else NOT_ALLOWED
+        await reply(send, answer)
+        note(connection.name if connection else "unknown", result, time.perf_counter() - started)
+
+    async def take(
+        self, connection: Connection, scope: Scope, receive: Receive
+    ) -> tuple[str, Answer]:
+        """verify > keep > answer: what became of it, and what the platform is told."""
+        headers = read_headers(scope, connection.adapter.headers)
+        if headers.pop("content-encoding", "identity") != "identity":
+            return "encoded", ENCODED
+        try:
+            body = await read_body(headers, receive, self.settings.max_body_bytes)
+        except TooLarge:
+            return "too_large", TOO_LARGE
+        except (TimeoutError, Left):
+            return "too_slow", TOO_SLOW
+        delivery = self.delivery(scope, headers, body)
+        try:
+            connection.adapter.verify(delivery, connection.secrets)
+        except Rejected as error:
+            self.quarantine(connection, delivery, str(error))
+            return "rejected", NOT_GENUINE
+        try:
+            new = await self.inbox.keep(incoming(connection, delivery))
+        except StoreUnavailable as error:
+            logger.error("store_unavailable", reason=str(error))
+            return "not_kept", NOT_KEPT
+        return ("kept" if new else "repeated"), acknowledged(connection.adapter.ack(delivery))
+
+    def delivery(self, scope: Scope, headers: Mapping[str, str], body: bytes) -> Delivery:
+        query = scope["query_string"]
+        target = scope["raw_path"] + (b"?" + query if query else b"")
+        return Delivery(
+            method=scope["method"],
+            url=self.settings.public_url + target.decode("latin-1"),
+            path=storable(scope["path_params"].get("rest", "")),
+            headers=headers,
+            body=body,
+            received_at=datetime.now(UTC),
+        )
+
+    def quarantine(self, connection: Connection, delivery: Delivery, reason: str) -> None:
+        """Kept apart, without making the sender wait; genuine deliveries come first."""
+        if self.inbox.writer.queue.qsize() > SUSPECTS_WAITING:
+            return
+        suspect = quarantine.Suspect(connection.name, delivery, reason)
+        add = partial(quarantine.add, suspects=[suspect], now=delivery.received_at)
+        with suppress(StoreUnavailable):
+            self.inbox.writer.submit(add).add_done_callback(asyncio.Future.exception)
+
+
+def note(connection: str, result: str, seconds: float) -> None:
+    metrics.arrived.labels(connection, result).inc()
+    if result in ("kept", "repeated"):
+        metrics.ack_seconds.observe(seconds)
+    logger.info("delivery", connection=connection, result=result, ms=round(seconds * 1000, 1))
+
+
+def read_headers(scope: Scope, wanted: frozenset[str]) -> dict[str, str]:
+    """Those the adapter reads and those we do, lower-case, repeated ones joined."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name = raw_name.decode("latin-1").lower()
+        if name in wanted or name in OURS:
+            value = raw_value.decode("latin-1")
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+OURS = frozenset({"content-type", "content-length", "content-encoding"})
+
+
+async def read_body(headers: dict[str, str], receive: Receive, limit: int) -> bytes:
+    """Raises TooLarge, TimeoutError and Left."""
+    length = headers.pop("content-length", "0")
+    if length.isascii() and length.isdigit() and int(length[:20]) > limit:
+        raise TooLarge
+    chunks: list[bytes] = []
+    size = 0
+    async with asyncio.timeout(BODY_SECONDS):
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Left
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > limit:
+                raise TooLarge
+            chunks.append(chunk)
+            if not message.get("more_body", False):
+                return b"".join(chunks)
+
+
+def incoming(connection: Connection, delivery: Delivery) -> Incoming:
+    identity = connection.adapter.identify(delivery)
+    delivery_id = storable(identity.delivery_id)
+    ordered = storable(identity.order_id or "")
+    return Incoming(
+        connection=connection.name,
+        delivery_id=delivery_id,
+        delivery=delivery,
+        headers=delivery.headers,
+        queue=order_id(connection.name, ordered or delivery_id),
+        pos=connection.pos_name(identity.store_id),
+        overtakes=identity.overtakes,
+    )
+
+
+def storable(text: str) -> str:
+    """Text that every database takes: no NUL, no half of a surrogate pair."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def acknowledged(ack: Ack) -> Answer:
+    return Answer(ack.status, ack.body, ack.media_type)
+
+
+async def reply(send: Send, answer: Answer) -> None:
+    headers = [(b"content-length", str(len(answer.body)).encode()), *answer.headers]
+    if answer.media_type:
+        headers.append((b"content-type", answer.media_type.encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def not_found(_: Request, __: Exception) -> Response:
+    return JSONResponse({"error": "not found"}, 404)
+
+
+async def not_allowed(_: Request, __: Exception) -> Response:
+    return JSONResponse({"error": "method"}, 405)
+
+
+async def unavailable(_: Request, __: Exception) -> Response:
+    """An error of ours: the platform sends again, and the log has the traceback."""
+    return JSONResponse({"error": "unavailable"}, 503, {"retry-after": str(RETRY_AFTER)})
+
+
+def create_app(
+    settings: Settings, inbox: Inbox, draining: Callable[[], bool] = lambda: False
+) -> Starlette:
+    webhooks = Webhooks(settings, inbox)
+    health = Health(settings, inbox, draining)
+    return Starlette(
+        routes=[
+            Route("/webhooks/{connection}", webhooks),
+            Route("/webhooks/{connection}/{rest:path}", webhooks),
+            Route("/healthz", health.live),
+            Route("/livez", health.live),
+            Route("/readyz", health.ready),
+            Route("/metrics", health.metrics),
+        ],
+        exception_handlers={404: not_found, 405: not_allowed, Exception: unavailable},
+    )

@@ -1,0 +1,203 @@
+"""The loop right of the bar: claim, process, settle; and drain.
+
+Everything it knows is in the box, so it may be killed at any moment: what it had claimed is taken
+up again by the next worker, marked as perhaps sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+
+from receiver import log, metrics
+from receiver.http import CALLS_PER_DESTINATION
+from receiver.inbox import claim, settle
+from receiver.inbox.dialect import only_worker
+from receiver.inbox.records import (
+    Attempt,
+    Job,
+    PosState,
+    Settlement,
+    State,
+    StoreUnavailable,
+)
+from receiver.pipeline import process
+from receiver.pipeline.tools import Tools
+
+AT_ONCE = 64
+PER_POS = 2 * CALLS_PER_DESTINATION  # claimed at once for one POS: as many again as it can take
+IDLE_SECONDS = 0.25
+HEARTBEAT_SECONDS = 4.0
+DRAIN_SECONDS = 18.0
+STORE_DOWN_SECONDS = 1.0
+
+logger = log.logger()
+
+
+@dataclass(slots=True)
+class Worker:
+    tools: Tools
+    name: str = field(default_factory=lambda: secrets.token_hex(8))
+    running: dict[asyncio.Task[None], Job] = field(default_factory=dict)
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    unlock: Callable[[], None] | None = None
+
+    async def run(self) -> None:
+        """Until drained. A database that is away is waited for."""
+        self.unlock = only_worker(self.tools.inbox.url)
+        beating = asyncio.create_task(self.beat())
+        try:
+            await self.work()
+            await self.drain()
+        finally:
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
+            if self.unlock:
+                self.unlock()
+
+    def stop(self) -> None:
+        """Claims nothing more; what is under way is settled or given back."""
+        self.draining.set()
+        self.tools.inbox.arrived.set()
+
+    async def work(self) -> None:
+        await self.take_up()
+        while not self.draining.is_set():
+            self.tools.inbox.arrived.clear()
+            try:
+                claimed = await self.claim()
+            except StoreUnavailable as error:
+                logger.error("store_unavailable", reason=str(error))
+                await asyncio.sleep(STORE_DOWN_SECONDS)
+                continue
+            for job in claimed:
+                self.start(job)
+            if not claimed or len(self.running) >= AT_ONCE:
+                await self.rest()
+
+    async def rest(self) -> None:
+        """Until something arrives or ends, or it is time to look again."""
+        arrived = asyncio.create_task(self.tools.inbox.arrived.wait())
+        await asyncio.wait(
+            [arrived, *self.running],
+            timeout=IDLE_SECONDS,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        arrived.cancel()
+
+    async def claim(self) -> list[Job]:
+        free = AT_ONCE - len(self.running)
+        if free <= 0:
+            return []
+        under_way = Counter(job.pos for job in self.running.values() if job.pos)
+        busy = [pos for pos, count in under_way.items() if count >= PER_POS]
+        now = self.tools.clock()
+        claimed, paused = await self.tools.inbox.write(
+            partial(claim.claim, worker=self.name, limit=free, now=now, busy=busy)
+        )
+        self.note_paused(paused)
+        return claimed
+
+    def note_paused(self, paused: dict[str, PosState]) -> None:
+        for name in self.tools.settings.pos:
+            metrics.paused.labels(name).set(name in paused)
+        for name in paused.keys() - self.tools.paused.keys():
+            logger.error("pos_paused", pos=name, reason=paused[name].reason)
+        for name in self.tools.paused.keys() - paused.keys():
+            logger.warning("pos_open_again", pos=name)
+        self.tools.paused = paused
+
+    def start(self, job: Job) -> None:
+        task = asyncio.create_task(self.see_through(job))
+        self.running[task] = job
+        task.add_done_callback(self.forget)
+
+    def forget(self, task: asyncio.Task[None]) -> None:
+        del self.running[task]
+
+    async def see_through(self, job: Job) -> None:
+        """One job from its claim to its settlement, whatever happens on the way."""
+        try:
+            settlement = await process(job, self.tools)
+        except StoreUnavailable as error:
+            settlement = self.unsettled(job, str(error))
+        except Exception:
+            logger.exception("bug", connection=job.connection, job=job.id)
+            settlement = self.unsettled(job, "an error of ours, see the log")
+        await self.settle(job, settlement)
+
+    def unsettled(self, job: Job, reason: str) -> Settlement:
+        """Later: whether anything was sent is not known."""
+        failures = job.failures + 1
+        return Settlement(
+            state=State.WAITING,
+            reason=reason,
+            due_at=self.tools.clock() + timedelta(seconds=2.0 ** min(failures, 9)),
+            failures=failures,
+            sent=True,
+            attempts=(Attempt("error", reason),),
+        )
+
+    async def settle(self, job: Job, settlement: Settlement) -> None:
+        """Written, however long the database takes: until then the job stays ours."""
+        while True:
+            write = partial(settle.settle, job=job, settlement=settlement, now=self.tools.clock())
+            try:
+                ours = await self.tools.inbox.write(write)
+                break
+            except StoreUnavailable as error:
+                logger.error("store_unavailable", job=job.id, reason=str(error))
+                await asyncio.sleep(STORE_DOWN_SECONDS)
+        self.report(job, settlement, ours=ours)
+
+    def report(self, job: Job, settlement: Settlement, *, ours: bool) -> None:
+        state = str(settlement.state) if ours else "taken_over"
+        metrics.settled.labels(job.connection, state).inc()
+        level = logger.error if state == State.DEAD else logger.info
+        for step in settlement.attempts:
+            level = logger.error if step.outcome == "alert" else level
+        level(
+            "settled",
+            connection=job.connection,
+            job=job.id,
+            state=state,
+            outcome=[step.outcome for step in settlement.attempts],
+            pos=settlement.pos or job.pos,
+        )
+        if settlement.state in (State.READY, State.WAITING):
+            self.tools.inbox.arrived.set()
+
+    async def beat(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            await self.take_up()
+
+    async def take_up(self) -> None:
+        """Says that we live; work of a worker that does not comes back into its queue."""
+        now, alone = self.tools.clock(), self.unlock is not None
+        try:
+            count = await self.tools.inbox.write(
+                partial(claim.heartbeat, worker=self.name, now=now, alone=alone)
+            )
+        except StoreUnavailable as error:
+            logger.error("store_unavailable", reason=str(error))
+            return
+        if count:
+            logger.warning("taken_up", jobs=count)
+            self.tools.inbox.arrived.set()
+
+    async def drain(self) -> None:
+        """What is under way is settled; what does not end in time is given back."""
+        if self.running:
+            await asyncio.wait([*self.running], timeout=DRAIN_SECONDS)
+        left = list(self.running.items())
+        for task, _ in left:
+            task.cancel()
+        await asyncio.gather(*(task for task, _ in left), return_exceptions=True)
+        for _, job in left:
+            await self.tools.inbox.write(partial(claim.release, job=job, sent=True))

@@ -1,0 +1,163 @@
+"""Variables that cannot be, or that look wrong: which are told, how, and that nothing else is."""
+
+from __future__ import annotations
+
+import pytest
+
+from receiver.settings import BadSettings, load
+from tests.setups import NOWHERE, PLATFORMS, POS, SECRET, SMALL, problems, the_problem, warnings
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"DELIVEROO_SECRETS": ""}, "DELIVEROO_SECRETS: is empty; use the secret from"),
+        ({"DELIVEROO_SECRETS": "fifteen-bytes-1"}, "DELIVEROO_SECRETS: is shorter than 16 bytes;"),
+        (
+            {"DELIVEROO_SECRETS": f"{SECRET},,short"},
+            "DELIVEROO_SECRETS: secret 2 of 3 is empty, secret 3 of 3 is shorter than 16 bytes;",
+        ),
+        ({"SECRET_KEY": "short"}, "SECRET_KEY: is shorter than 16 bytes; use at least 16 random"),
+        ({"SECRET_KEY": f"{SECRET},"}, "SECRET_KEY: secret 2 of 2 is empty;"),
+        ({"OKTOPOS_API_KEY": ""}, "OKTOPOS_API_KEY: is missing; set it to the division's key"),
+        ({"OKTOPOS_URL": ""}, "OKTOPOS_URL: is missing; set it to the base address"),
+        ({"OKTOPOS_URL": "manager.example.de/v1"}, "OKTOPOS_URL: is not an address; write it as"),
+        ({"OKTOPOS_URL": "ftp://example.de/v1"}, "OKTOPOS_URL: is not an address;"),
+        ({"OKTOPOS_URL": "https:///v1"}, "OKTOPOS_URL: is not an address;"),
+        ({"OKTOPOS_URL": "https://[::1/v1"}, "OKTOPOS_URL: is not an address;"),
+        ({"OKTOPOS_URL": "https://example.de:99999/v1"}, "OKTOPOS_URL: is not an address;"),
+        ({"OKTOPOS_URL": "https://exam ple.de/v1"}, "OKTOPOS_URL: is not an address;"),
+        ({"OKTOPOS_URL": "http://example.de/v1"}, "OKTOPOS_URL: is http; use https"),
+        ({"OKTOPOS_URL": "http://localhost.example.de/v1"}, "OKTOPOS_URL: is http; use https"),
+        ({"OKTOPOS_URL": "https://me:pw@example.de/v1"}, "OKTOPOS_URL: carries a user name"),
+        ({"OKTOPOS_URL": "https://example.de/v1?key=1"}, "OKTOPOS_URL: carries a query"),
+        ({"OKTOPOS_API_VERSION": "1.0.1"}, "OKTOPOS_API_VERSION: 1.0.1 needs the article"),
+        ({"OKTOPOS_API_VERSION": "2"}, "OKTOPOS_API_VERSION: should be '1.3.0'"),
+        ({"OKTOPOS_UNKNOWN_ARTICLE": "fallback"}, "OKTOPOS_UNKNOWN_ARTICLE: fallback needs the"),
+        ({"OKTOPOS_UNKNOWN_ARTICLE": "drop"}, "OKTOPOS_UNKNOWN_ARTICLE: should be 'hold' or"),
+        ({"OKTOPOS_TIMEZONE": "Europe/Berlni"}, "OKTOPOS_TIMEZONE: is not a time zone; use"),
+        ({"OKTOPOS_TIMEZONE": "/etc/localtime"}, "OKTOPOS_TIMEZONE: is not a time zone; use"),
+        ({"OKTOPOS_TIMEZONE": "Europe"}, "OKTOPOS_TIMEZONE: is not a time zone; use"),
+        ({"OKTOPOS_CURRENCY": "Euro"}, "OKTOPOS_CURRENCY: is not a currency; use a code"),
+        ({"OKTOPOS_CURRENCY": "JPY"}, "OKTOPOS_CURRENCY: has no hundredths, and OktoPOS writes"),
+        ({"OKTOPOS_CURRENCY": "KWD"}, "OKTOPOS_CURRENCY: has no hundredths, and OktoPOS writes"),
+        ({"OKTOPOS_FEE_ARTICLES": "9101"}, "OKTOPOS_FEE_ARTICLES: should be a valid"),
+        ({"OKTOPOS_FEE_ARTICLES": "{"}, "OKTOPOS_FEE_ARTICLES: is not JSON; write a mapping"),
+        ({"OKTOPOS_FEE_ARTICLES": '{"tip": "1"}'}, "OKTOPOS_FEE_ARTICLES.tip: should be 'deliv"),
+        ({"OKTOPOS_FEE_ARTICLES": '{"deposit": ""}'}, "OKTOPOS_FEE_ARTICLES.deposit: "),
+        (
+            {"OKTOPOS_DISTRIBUTION_CHANNELS": '{"LOCAL": "x"}'},
+            "OKTOPOS_DISTRIBUTION_CHANNELS.LOCAL: should be a valid integer",
+        ),
+        ({"OKTOPOS_ON_AMBIGUOUS": "x"}, "OKTOPOS_ON_AMBIGUOUS: should be 'retry' or 'hold'"),
+        ({"OKTOPOS_SUM_MISMATCH": "x"}, "OKTOPOS_SUM_MISMATCH: should be 'hold' or 'send'"),
+        ({"DELIVEROO_INTERMEDIARY": "Roo & Co"}, "DELIVEROO_INTERMEDIARY: breaks OktoPOS's pat"),
+        ({"DELIVEROO_ACCEPT": "always"}, "DELIVEROO_ACCEPT: should be 'on_pos', 'on_receipt'"),
+        ({"DELIVEROO_DENY": "perhaps"}, "DELIVEROO_DENY: should be a valid boolean"),
+        ({"DELIVEROO_API_URL": "http://api.example"}, "DELIVEROO_API_URL: is http; use https"),
+        ({"DELIVEROO_TOKEN_URL": "token"}, "DELIVEROO_TOKEN_URL: is not an address;"),
+        ({"DATABASE_URL": "mysql://db/receiver"}, "DATABASE_URL: is neither sqlite:///path nor"),
+        ({"DATABASE_URL": "sqlite://"}, "DATABASE_URL: is neither sqlite:///path nor"),
+        ({"DATABASE_URL": "sqlite:///"}, "DATABASE_URL: names no file; write sqlite:///path"),
+        ({"DATABASE_URL": "sqlite:///:memory:"}, "DATABASE_URL: names no file; write"),
+        ({"DATABASE_URL": "postgresql://db:port/x"}, "DATABASE_URL: cannot be read; write"),
+        ({"DYNO": "web.1"}, "DATABASE_URL: is an SQLite file, and this disk is emptied"),
+        ({"PORT": "http"}, "PORT: should be a valid integer"),
+        ({"PORT": "65536"}, "PORT: should be less than or equal to 65535"),
+        ({"PORT": "-1"}, "PORT: should be greater than or equal to 0"),
+        ({"MAX_BODY_BYTES": "0"}, "MAX_BODY_BYTES: should be greater than or equal to 1"),
+        ({"RETENTION_DAYS": "0"}, "RETENTION_DAYS: should be greater than or equal to 1"),
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: should be 'debug', 'info'"),
+        ({"LOG_FORMAT": "xml"}, "LOG_FORMAT: should be 'json' or 'console'"),
+        ({"PUBLIC_URL": "hooks.example.de"}, "PUBLIC_URL: is not an address; write it as"),
+        ({"RECEIVER_CONFIG": "shops.toml"}, "RECEIVER_CONFIG: names shops.toml, which cannot"),
+    ],
+    ids=str,
+)
+def test_a_variable_that_cannot_be_is_named_with_the_remedy(
+    changed: dict[str, str], said: str
+) -> None:
+    assert the_problem(SMALL | changed).startswith(said)
+
+
+def test_a_thin_platform_needs_its_credentials() -> None:
+    assert problems(SMALL | {"UBER_EATS_SECRETS": SECRET}) == (
+        "UBER_EATS_CLIENT_ID: is missing; set it, as each order is fetched from Uber Eats",
+        "UBER_EATS_CLIENT_SECRET: is missing; set it, as each order is fetched from Uber Eats",
+    )
+
+
+def test_a_full_platform_without_credentials_is_not_answered() -> None:
+    told = warnings(SMALL | {"DELIVEROO_ACCEPT": "on_pos", "DELIVEROO_CLIENT_ID": "id"})
+    assert told == (
+        "DELIVEROO_CLIENT_SECRET: is missing, so no order is accepted there;"
+        " set it, or DELIVEROO_ACCEPT to never",
+    )
+
+
+def test_all_is_said_at_once() -> None:
+    environ = {
+        "PORT": "x",
+        "DATABASE_URL": "x",
+        "OKTOPOS_URL": "x",
+        "OKTOPOS_TIMEZONE": "x",
+        "DELIVEROO_SECRETS": "x",
+        "DELIVEROO_ACCEPT": "x",
+        "UBER_EATS_SECRETS": "x",
+        "RECEIVER_CONFIG": "x",
+    }
+    assert [problem.partition(":")[0] for problem in problems(environ)] == [
+        "DATABASE_URL",
+        "PORT",
+        "RECEIVER_CONFIG",
+        "OKTOPOS_URL",
+        "OKTOPOS_API_KEY",
+        "OKTOPOS_TIMEZONE",
+        "DELIVEROO_SECRETS",
+        "DELIVEROO_ACCEPT",
+        "UBER_EATS_SECRETS",
+        "UBER_EATS_CLIENT_ID",
+        "UBER_EATS_CLIENT_SECRET",
+    ]
+
+
+def test_no_platform_at_all() -> None:
+    said = the_problem(POS)
+    assert said.startswith("connections: no platform is switched on; set one of DELIVEROO_SECRETS")
+    assert "STRIPE_SECRETS, UBER_EATS_SECRETS, or write [connections.name]" in said
+
+
+def test_no_pos_for_the_platforms_of_the_environment() -> None:
+    environ = {"DELIVEROO_SECRETS": SECRET, "STRIPE_SECRETS": SECRET}
+    assert the_problem(environ) == (
+        "OKTOPOS_URL: is missing; set it and OKTOPOS_API_KEY, the POS for deliveroo, stripe"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"OKTOPOS_URL": "https://example.de"}, "OKTOPOS_URL: does not end in /v1;"),
+        ({"PUBLIC_URL": "http://example.de"}, "PUBLIC_URL: is http; platforms call https"),
+        ({"STRIPE_UNKNOWN_ORDER": "hold"}, "STRIPE_UNKNOWN_ORDER: is read by nothing; set STRIPE"),
+        ({"UBER_EATS_CLIENT_ID": "x"}, "UBER_EATS_CLIENT_ID: is read by nothing; set UBER_EATS"),
+        ({"OKTOPUS_URL": "x"}, "OKTOPUS_URL: is read by nothing; did you mean OKTOPOS_URL?"),
+        ({"STRIPE_SECRET": "x"}, "STRIPE_SECRET: is read by nothing; did you mean STRIPE_SECRETS?"),
+        ({"UBEREATS_SECRETS": "x"}, "UBEREATS_SECRETS: is read by nothing; did you mean UBER_EATS"),
+    ],
+    ids=str,
+)
+def test_what_looks_wrong_is_a_warning(changed: dict[str, str], said: str) -> None:
+    (only,) = warnings(SMALL | changed)
+    assert only.startswith(said)
+
+
+def test_foreign_variables_are_left_alone() -> None:
+    foreign = {"PATH": "/bin", "HOME": "/", "STRIPE_PUBLISHABLE_KEY": "x", "DYNO_RAM": "512"}
+    assert warnings(SMALL | foreign | {"PUBLIC_URL": "http://[::1]:8080"}) == ()
+
+
+def test_warnings_come_with_the_problems() -> None:
+    with pytest.raises(BadSettings) as caught:
+        load({"DELIVEROO_SECRET": SECRET}, PLATFORMS, directory=NOWHERE)
+    assert any("did you mean DELIVEROO_SECRETS?" in told for told in caught.value.warnings)

@@ -17,45 +17,22 @@ from urllib.parse import quote
 from pydantic import BeforeValidator, PositiveInt, Strict
 
 from adapters import contract, payload
-from adapters.contract import (
-    Address,
-    Call,
-    Delivery,
-    Discount,
-    Fee,
-    FeeKind,
-    Line,
-    Order,
-    OrderType,
-    Owner,
-)
+from adapters.contract import Delivery, Discount, Fee, FeeKind, Line, Order, OrderType, Owner
 from adapters.payload import Foreign, Id, Many, Minor, OptionalId, OptionalTime, Text, at, dig
 from adapters.signing import Hmac, header
 
 # https://api-docs.deliveroo.com/v2.0/reference/order-events-webhook-1; one page writes orders.new
+# https://api-docs.deliveroo.com/reference/new-order-event-webhook-1 has the old ones, deprecated
 ALIASES = {"orders.new": "order.new"}
-ENDED = {"canceled": "platform", "rejected": "restaurant"}  # and who ended it
-
-# https://api-docs.deliveroo.com/reference/new-order-event-webhook-1: deprecated
 OLD_EVENTS = frozenset({"new_order", "cancel_order"})
 EVENTS = OLD_EVENTS | {"order.new", "order.status_update"}
+ENDED = {"canceled": "platform", "rejected": "restaurant"}  # and who ended it
 
 # https://api-docs.deliveroo.com/docs/fulfillment-types: every other one is a delivery
 ORDER_TYPES = {"customer": OrderType.PICKUP, "table_service": OrderType.LOCAL}
 OWN_FLEET = "restaurant"  # then delivery fee and surcharge are the restaurant's: half a guess
-PLACE = (
-    "street",
-    "address_line_1",
-    "line1",
-    "number",
-    "postal_code",
-    "city",
-    "address_line_2",
-    "line2",
-)
-
-# https://api-docs.deliveroo.com/v2.0/docs/remake-orders: dishes keep their price, the total is 0
-RESTAURANT_FAULT = "restaurant"
+DEPOSIT = "DEPOSIT_FEE"  # of a fee's types the only one that is documented
+PLACE = "delivery.address"
 
 # https://api-docs.deliveroo.com/v2.0/docs/order-integration: by outcome and tabletless site
 ANSWERS: Mapping[tuple[str, bool], tuple[Literal["POST", "PATCH"], str, Mapping[str, str]]] = {
@@ -63,10 +40,8 @@ ANSWERS: Mapping[tuple[str, bool], tuple[Literal["POST", "PATCH"], str, Mapping[
     ("created", False): ("POST", "/sync_status", {"status": "succeeded"}),
     ("refused", True): ("PATCH", "", {"status": "rejected", "reject_reason": "other"}),
     ("refused", False): ("POST", "/sync_status", {"status": "failed", "reason": "other"}),
-    ("ready", True): ("POST", "/prep_stage", {"stage": "ready_for_collection"}),
     ("ready", False): ("POST", "/prep_stage", {"stage": "ready_for_collection"}),
 }
-ALREADY_SO = frozenset({409})
 API, AUTH = "api.developers.deliveroo.com", "https://auth.developers.deliveroo.com/oauth2/token"
 
 GUID = "x-deliveroo-sequence-guid"
@@ -98,34 +73,18 @@ def fractional(value: object) -> object:
 Cents: TypeAlias = Annotated[Minor | None, BeforeValidator(fractional)]
 
 
-def deposit(charges: object) -> object:
-    """What the charges come to that are a deposit: the only type that is documented."""
-    paid = (
-        [charge for charge in charges if dig(charge, "type") == "DEPOSIT_FEE"]
-        if isinstance(charges, list)
-        else []
-    )
-    amounts = [fractional(dig(charge, "cost_per_unit") or dig(charge, "amount")) for charge in paid]
-    return sum(amount for amount in amounts if isinstance(amount, int))
-
-
-def place(value: object) -> object:
-    street, line_1, line1, number, zip_code, city, line_2, line2 = (
-        payload.text_or_none(payload.blank_to_none(dig(value, key))) for key in PLACE
-    )
-    line = " ".join(filter(None, (street or line_1 or line1, number)))
-    return payload.address(line, zip_code=zip_code, city=city, additional=line_2 or line2)
+class Charge(Foreign):
+    type: Text = None
+    amount: Cents = at("cost_per_unit", "amount")
 
 
 class Item(Foreign):
-    """A dish, or a modifier of one: Deliveroo has one shape for both."""
-
     pos_item_id: OptionalId = None
     name: Text = at("name", "operational_name")
     quantity: Annotated[PositiveInt, Strict()] = 1
     unit_price: Cents = at("unit_price", "menu_unit_price")
     discount_amount: Cents = None
-    deposit: Annotated[int, BeforeValidator(deposit)] = at("item_fees")
+    item_fees: Many[Charge] = ()
     modifiers: Many[Item] = ()
 
 
@@ -135,7 +94,7 @@ class Status(Foreign):
 
 
 class Placed(Foreign):
-    """Deliveroo's order; where the old webhook has another name for a thing, both are read."""
+    """Deliveroo's order. The old webhook has another name or place for some things."""
 
     id: Id
     order_number: OptionalId = None
@@ -150,7 +109,12 @@ class Placed(Foreign):
     first_name: Text = at("customer.first_name")
     phone: OptionalId = at("customer.contact_number")
     phone_code: OptionalId = at("customer.contact_access_code")
-    address: Annotated[Address | None, BeforeValidator(place)] = at("delivery.address")
+    street: Text = at(f"{PLACE}.street")
+    first_line: Text = at(f"{PLACE}.address_line_1", f"{PLACE}.line1")
+    number: OptionalId = at(f"{PLACE}.number")
+    second_line: Text = at(f"{PLACE}.address_line_2", f"{PLACE}.line2")
+    zip_code: OptionalId = at(f"{PLACE}.postal_code")
+    city: Text = at(f"{PLACE}.city")
     items: Many[Item] = ()
     subtotal: Cents = None
     total_price: Cents = None
@@ -162,58 +126,52 @@ class Placed(Foreign):
     bag_fee: Cents = None
     surcharge: Cents = None
     delivery_fee: Cents = at("delivery.delivery_fee")
-    deposit: Annotated[int, BeforeValidator(deposit)] = at("fee_breakdown")
+    fee_breakdown: Many[Charge] = ()
 
 
 class Envelope(Foreign):
-    """Either webhook's: the old one has beside the order what the new one has in it."""
-
     order: Placed = at("body.order", "order")
     location: OptionalId = at("body.order.location_id", "location_id")
     remake: object = at("body.order.remake_details", "remake_details")
 
 
-def lines(items: Sequence[Item], above: str = "", *, whole: bool = False) -> tuple[Line, ...]:
-    """`whole`: unit prices hold the modifiers' prices, which are taken out again."""
-    read = []
-    for number, item in enumerate(items, 1):
-        options = lines(item.modifiers, f"{above}{number}.", whole=whole)
-        read.append(
-            Line(
-                name=item.name or item.pos_item_id or "?",
-                quantity=item.quantity,
-                unit_price=(item.unit_price or 0) - (payload.worth(options) if whole else 0),
-                pos_ref=item.pos_item_id,
-                line_id=f"{above}{number}",
-                options=options,
-            )
-        )
-    return tuple(read)
+def dish(item: Item, place: int | None = None) -> Line:
+    return Line(
+        name=item.name or item.pos_item_id or "?",
+        quantity=item.quantity,
+        unit_price=item.unit_price or 0,
+        pos_ref=item.pos_item_id,
+        line_id=str(place) if place else None,
+        options=tuple(map(dish, item.modifiers)),
+    )
 
 
 def dishes(order: Placed) -> tuple[Line, ...]:
     """Whether unit prices hold the modifiers' is not documented, so the sums decide: they do
     where only that comes to a sum Deliveroo states, before or after all discounts."""
-    apart, whole = lines(order.items), lines(order.items, whole=True)
+    read = tuple(dish(item, place) for place, item in enumerate(order.items, 1))
     stated = (order.subtotal, order.partner_order_subtotal, order.partner_order_total)
     sums = {known + off for known in stated if known is not None for off in (0, offered(order))}
-    return whole if payload.worth(whole) in sums and payload.worth(apart) not in sums else apart
+    readings = (read, tuple(map(payload.apart, read)))
+    return next((reading for reading in readings if payload.worth(reading) in sums), read)
 
 
 def offered(order: Placed) -> int:
     return (order.offer_discount or 0) + sum(item.discount_amount or 0 for item in order.items)
 
 
-def deposits(items: Sequence[Item]) -> int:
-    return sum(item.quantity * (item.deposit + deposits(item.modifiers)) for item in items)
+def deposit(charges: Sequence[Charge], items: Sequence[Item] = ()) -> int:
+    inside = sum(item.quantity * deposit(item.item_fees, item.modifiers) for item in items)
+    return inside + sum(charge.amount or 0 for charge in charges if charge.type == DEPOSIT)
 
 
 def fees(order: Placed) -> tuple[Fee, ...]:
     """The breakdown seems to repeat the items' deposits: it counts where they are silent."""
     fleet = Owner.RESTAURANT if order.fulfillment_type == OWN_FLEET else Owner.PLATFORM
+    deposits = deposit((), order.items) or deposit(order.fee_breakdown)
     stated = (
         (FeeKind.PACKAGING, order.bag_fee, Owner.RESTAURANT),
-        (FeeKind.DEPOSIT, deposits(order.items) or order.deposit, Owner.RESTAURANT),
+        (FeeKind.DEPOSIT, deposits, Owner.RESTAURANT),
         (FeeKind.SMALL_ORDER, order.surcharge, fleet),
         (FeeKind.DELIVERY, order.delivery_fee, fleet),
     )
@@ -221,11 +179,10 @@ def fees(order: Placed) -> tuple[Fee, ...]:
 
 
 def partner_view(order: Placed, goods: int, ours: int) -> tuple[int, int | None]:
-    """What is the restaurant's, as Deliveroo states it: for the dishes alone, and with its fees.
+    """What Deliveroo states as the restaurant's: for the dishes alone, and with its fees.
 
-    No page says whether the partner total holds the fees. It does not where it equals the
-    partner subtotal or, with none stated, where no discount explains the difference.
-    """
+    No page says whether the partner total holds the fees. It does not where it equals the partner
+    subtotal or, with none stated, where no discount explains the difference."""
     totals = (order.partner_order_total, order.partner_order_subtotal, order.total_price)
     total = next((stated for stated in totals if stated is not None), None)
     if total is None:
@@ -236,26 +193,24 @@ def partner_view(order: Placed, goods: int, ours: int) -> tuple[int, int | None]
     return alone, total + ours if alone == total else total
 
 
-def discounts(order: Placed, gap: int, *, at_our_cost: bool) -> tuple[Discount, ...]:
+def discounts(order: Placed, gap: int) -> tuple[Discount, ...]:
     """No field says whose an offer is: what the partner's view lacks is the restaurant's."""
-    offer = order.offer_discount or 0
-    own = max(gap if at_our_cost else min(gap, offered(order)), 0)
+    offer, own = order.offer_discount or 0, max(gap, 0)
     reduced = tuple(str(place) for place, item in enumerate(order.items, 1) if item.discount_amount)
-    shares = (
-        (own, Owner.RESTAURANT, reduced if own == offered(order) - offer else ()),
-        (offer - own, Owner.PLATFORM, ()),
-    )
-    return tuple(
-        Discount(amount=sum_, owner=who, line_ids=at) for sum_, who, at in shares if sum_ > 0
-    )
+    on_dishes = reduced if own == offered(order) - offer else ()
+    shares = ((own, Owner.RESTAURANT, on_dishes), (offer - own, Owner.PLATFORM, ()))
+    return tuple(Discount(amount=off, owner=by, line_ids=on) for off, by, on in shares if off > 0)
 
 
 def order_of(envelope: Envelope) -> Order:
-    order, remake = envelope.order, envelope.remake
+    order = envelope.order
     read, charged = dishes(order), fees(order)
     ours = sum(fee.amount for fee in charged if fee.owner is Owner.RESTAURANT)
     alone, total = partner_view(order, payload.worth(read), ours)
-    at_our_cost = dig(remake, "fault") == RESTAURANT_FAULT
+    gap = payload.worth(read) - alone
+    # https://api-docs.deliveroo.com/v2.0/docs/remake-orders: dishes are priced, the total is 0
+    at_our_cost = dig(envelope.remake, "fault") == "restaurant"
+    street = " ".join(filter(None, (order.street, order.number))) or order.first_line
     return Order(
         order_id=order.id,
         store_id=envelope.location,
@@ -267,17 +222,19 @@ def order_of(envelope: Envelope) -> Order:
         placed_at=next((entry.at for entry in order.status_log if entry.status == "placed"), None),
         ready_at=order.prepare_for,
         fees=charged,
-        discounts=discounts(order, payload.worth(read) - alone, at_our_cost=at_our_cost),
+        discounts=discounts(order, gap if at_our_cost else min(gap, offered(order))),
         payment="call_for_payment" if order.cash_due else "paid",
         payment_method="CASH" if order.cash_due else None,
         customer=contract.Customer(
             given_name=order.first_name,
             phone=" Code ".join(filter(None, (order.phone, order.phone_code))) or None,
-            address=order.address,
+            address=payload.address(
+                street, zip_code=order.zip_code, city=order.city, additional=order.second_line
+            ),
         ),
         table=order.table_number,
         notes=tuple(filter(None, (order.order_notes, order.cutlery_notes))),
-        session=payload.text_or_none(dig(remake, "parent_order_id")),
+        session=payload.text_or_none(dig(envelope.remake, "parent_order_id")),
         references=tuple(filter(None, (order.order_number, order.display_id))),
     )
 
@@ -318,13 +275,11 @@ def parse(delivery: Delivery, _: Mapping[str, bytes]) -> Sequence[contract.Event
     return [order_of(envelope)]
 
 
-def answer(delivery: Delivery, order: Order, outcome: contract.Outcome) -> Sequence[Call]:
+def answer(delivery: Delivery, order: Order, outcome: contract.Outcome) -> Sequence[contract.Call]:
     tabletless = dig(payload.peek(delivery.body), "body", "order", "is_tabletless") is True
-    if (outcome, tabletless) not in ANSWERS:
-        return ()
-    method, below, said = ANSWERS[outcome, tabletless]
+    method, below, said = ANSWERS[outcome, tabletless and outcome != "ready"]
     path = f"/order/v1/orders/{quote(order.order_id, safe='')}{below}"
-    return [Call(name=outcome, method=method, path=path, json=said, done=ALREADY_SO)]
+    return [contract.Call(name=outcome, method=method, path=path, json=said, done=frozenset({409}))]
 
 
 ADAPTER = contract.Adapter(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeAlias, TypeVar
 
@@ -21,6 +22,7 @@ from pydantic import (
     ConfigDict,
     Field,
     Strict,
+    TypeAdapter,
     ValidationError,
 )
 from pydantic_core import from_json
@@ -67,6 +69,7 @@ OptionalId = Annotated[str | None, BeforeValidator(number_to_text)]
 Minor = Annotated[int, Strict()]
 """Money in minor units: a JSON integer and nothing else."""
 Time = AwareDatetime
+TIME: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
 OptionalTime: TypeAlias = Annotated[AwareDatetime | None, BeforeValidator(blank_to_none)]
 Many: TypeAlias = Annotated[tuple[Entry, ...], BeforeValidator(none_to_empty)]
 """A list that may be absent or null: both of them empty."""
@@ -119,6 +122,74 @@ def text_or_none(value: object) -> str | None:
     return value
 
 
+def tree(raw: bytes) -> Tree:
+    """`raw` to be read by paths. Raises Unreadable where it is not JSON."""
+    try:
+        return Tree(from_json(raw))
+    except ValueError:
+        raise Unreadable("body: not JSON") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Foreign JSON read by paths, `"order.carts.0.items"`: the first that leads to something.
+
+    For bodies in which one thing stands at several places. What is no text counts as no text;
+    numbers, times, flags and lists that are something else raise Unreadable naming the path.
+    """
+
+    value: object
+
+    def at(self, *paths: str) -> Tree:
+        found = (value for path in paths if (value := step_down(self.value, path)) is not None)
+        return Tree(next(found, None))
+
+    def text(self, *paths: str) -> str | None:
+        value = self.at(*paths).value
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = text_or_none(value)
+        value = blank_to_none(value)
+        return value if isinstance(value, str) else None
+
+    def whole(self, *paths: str) -> int | None:
+        """An integer: a quantity, or minor units."""
+        value = self.at(*paths).value
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+            raise Unreadable(f"{paths[0]}: not a whole number")
+        return value
+
+    def flag(self, *paths: str) -> bool | None:
+        value = self.at(*paths).value
+        if value is not None and not isinstance(value, bool):
+            raise Unreadable(f"{paths[0]}: neither true nor false")
+        return value
+
+    def time(self, *paths: str) -> datetime | None:
+        text = self.text(*paths)
+        try:
+            return TIME.validate_python(text) if text else None
+        except ValidationError:
+            raise Unreadable(f"{paths[0]}: not a time") from None
+
+    def each(self, *paths: str) -> tuple[Tree, ...]:
+        """The objects of a list; one alone counts as a list of it."""
+        value = self.at(*paths).value
+        values = value if isinstance(value, list) else [] if value is None else [value]
+        if not all(isinstance(entry, Mapping) for entry in values):
+            raise Unreadable(f"{paths[0]}: not a list of objects")
+        return tuple(map(Tree, values))
+
+
+def step_down(value: object, path: str) -> object:
+    for step in path.split("."):
+        if isinstance(value, list):
+            place = int(step) if step.isdecimal() else len(value)
+            value = value[place] if place < len(value) else None
+        else:
+            value = value.get(step) if isinstance(value, Mapping) else None
+    return value
+
+
 def body_digest(delivery: Delivery) -> str:
     """A delivery id for a body that names none: the same bytes are the same delivery."""
     return hashlib.sha256(delivery.body).hexdigest()
@@ -135,6 +206,42 @@ def unix_time(value: int) -> datetime:
 def worth(lines: Sequence[Line]) -> int:
     """What lines come to with all of their options."""
     return sum(line.quantity * (line.unit_price + worth(line.options)) for line in lines)
+
+
+def apart(line: Line) -> Line:
+    """A line whose unit price holds its options' prices, with those taken out of it."""
+    options = tuple(map(apart, line.options))
+    return replace(line, unit_price=line.unit_price - worth(options), options=options)
+
+
+def quantity_per_piece(line: Line) -> Line:
+    """A line whose options are counted for all its pieces, with them counted for one."""
+    options = (quantity_per_piece(option) for option in line.options)
+    shared = (replace(o, quantity=divided(o.quantity, line.quantity)) for o in options)
+    return replace(line, options=tuple(shared))
+
+
+def price_per_piece(line: Line, pieces: int = 1) -> Line:
+    """A line whose options are priced for all its pieces, with them priced for one."""
+    options = (price_per_piece(option, pieces * line.quantity) for option in line.options)
+    return replace(line, unit_price=divided(line.unit_price, pieces), options=tuple(options))
+
+
+def divided(amount: int, pieces: int) -> int:
+    """Where it divides; it is left alone where that reading cannot be right."""
+    return amount // pieces if pieces and amount % pieces == 0 else amount
+
+
+def agreeing(lines: tuple[Line, ...], stated: int | None) -> tuple[Line, ...]:
+    """The lines, read so that they come to what the platform states; as they are if none does.
+
+    For platforms that do not say, or not reliably, whether an option's quantity and price are for
+    one piece of its dish or for all of them, and whether a dish's price holds its options'.
+    """
+    apiece = [tuple(map(read, lines)) for read in (quantity_per_piece, price_per_piece)]
+    readings = [lines, *apiece]
+    readings += [tuple(map(apart, reading)) for reading in readings]
+    return next((reading for reading in readings if worth(reading) == stated), lines)
 
 
 def comment(*parts: str | None) -> str | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -23,6 +22,7 @@ from receiver.inbox.dialect import sqlite_path
 from receiver.inbox.migrate import migrate
 from receiver.pipeline.tools import Tools, now
 from receiver.platforms import Platforms
+from receiver.serving import listening
 from receiver.settings.model import Settings
 from receiver.web import create_app
 from receiver.worker import Worker
@@ -115,9 +115,7 @@ async def serve(settings: Settings, *, web: bool, work: bool) -> None:
 
 async def listen(settings: Settings, inbox: Inbox, stopping: asyncio.Event) -> None:
     app = create_app(settings, inbox, stopping.is_set)
-    with socket.create_server(
-        (settings.host, settings.port), backlog=2048, reuse_port=False
-    ) as listener:
+    with listening(settings.host, settings.port) as listener:
         port = listener.getsockname()[1]
         logger.info("listening", host=settings.host, port=port, public_url=settings.public_url)
         web = server(app, settings)

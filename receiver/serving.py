@@ -91,7 +91,8 @@ def guest_config(app: ASGIApp) -> uvicorn.Config:
 
 def listening(host: str, port: int) -> socket.socket:
     """Says outright that it is TCP: else asyncio leaves Nagle's delay on, 40 ms for each answer."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))

@@ -4,8 +4,36 @@ from typing import get_args
 
 import pytest
 
-from adapters.contract import Cancellation, Line, Order, Outcome, Owner
-from tests.goldens import FIXTURES, Fixture, as_json, compare, event_json, name, parse_to_end
+from adapters.contract import Cancellation, Event, Line, Order, Outcome, Owner, PaymentUpdate
+from receiver.errors import Held, Unmapped
+from receiver.oktopos.mapping import create_body, payment_body, status_body
+from receiver.settings.model import Connection, Pos
+from tests.goldens import (
+    FIXTURES,
+    SECRET,
+    Fixture,
+    as_json,
+    compare,
+    event_json,
+    name,
+    parse_to_end,
+)
+
+INTERNAL_ID = 12345  # what OktoPOS is taken to have answered on create
+POS = Pos(
+    name="mitte",
+    url="https://oktopos.example/v1",
+    api_key="k" * 32,
+    distribution_channels={"LOCAL": 1, "PICKUP": 2, "DELIVERY": 3, "SHIPPING": 3},
+    unknown_article="name",
+    fee_articles={
+        "delivery_fee": "9101",
+        "small_order_fee": "9102",
+        "service_fee": "9103",
+        "packaging": "9104",
+        "deposit": "9105",
+    },
+)
 
 every_fixture = pytest.mark.parametrize("fixture", FIXTURES, ids=name)
 
@@ -16,6 +44,41 @@ def test_events(fixture: Fixture, accept: bool) -> None:
     said = [event_json(event) for event in (*asked, *events)]
     compare(fixture.folder / "events.json", said, accept=accept)
     assert {fetch.name for fetch in asked} == set(fixture.fetched())
+
+
+@every_fixture
+def test_oktopos(fixture: Fixture, accept: bool) -> None:
+    delivery = fixture.signed()
+    _, events = parse_to_end(fixture, delivery)
+    calls = [call for event in events if (call := oktopos_call(event, fixture))]
+    compare(fixture.folder / "oktopos.json", calls, accept=accept)
+
+
+def oktopos_call(event: Event, fixture: Fixture) -> dict[str, object] | None:
+    """What would be posted for an event, as of the delivery's arrival; or why it would not."""
+    match event:
+        case Order():
+            return create_call(event, fixture)
+        case Cancellation():
+            return {"call": "set-status", "body": status_body(INTERNAL_ID, event)}
+        case PaymentUpdate():
+            order_id = event.reference or f"<the order of {event.payment_ids[0]}>"
+            body = payment_body(order_id, event.status, event.at)
+            return {"call": "set-payment-status", "body": body}
+    return None
+
+
+def create_call(order: Order, fixture: Fixture) -> dict[str, object]:
+    adapter = fixture.adapter
+    connection = Connection(
+        name=adapter.slug, adapter=adapter, secrets=(SECRET,), intermediary=adapter.intermediary
+    )
+    try:
+        mapped = create_body(order, connection, POS, fixture.unsigned().received_at)
+    except (Held, Unmapped) as reason:
+        return {"call": "none", "held": str(reason)}
+    said = {"call": "create", "body": mapped.body, "notes": list(mapped.notes)}
+    return {key: value for key, value in said.items() if value}
 
 
 @every_fixture

@@ -484,7 +484,7 @@ def test_faults_know_every_operation() -> None:
 async def test_slow_books_and_answers_late(pos: httpx.AsyncClient) -> None:
     await fault(pos, kind="slow", seconds=30, times=1)
     with pytest.raises(httpx.ReadTimeout):
-        await pos.post("/v1/order/create", json=plain_order("a"), timeout=0.2)
+        await pos.post("/v1/order/create", json=plain_order("a"), timeout=0.5)
     assert [held["orderId"] for held in await orders(pos)] == ["a"]
     await fault(pos, kind="slow", seconds=0.01, times=1)
     answer = await create(pos, plain_order("b"))

@@ -45,7 +45,7 @@ def test_a_small_set_up_is_complete() -> None:
 
 
 EVERYTHING = {
-    "DATABASE_URL": "postgres://user:pass%40word@db.example:5432/receiver?sslmode=require",
+    "DATABASE_URL": "postgres://user:pass%40Word@db.example:5432/receiver?sslmode=require",
     "PORT": "0",
     "HOST": "127.0.0.1",
     "PUBLIC_URL": "https://hooks.example.de/",
@@ -53,7 +53,7 @@ EVERYTHING = {
     "LOG_LEVEL": "WARNING",
     "LOG_FORMAT": "console",
     "CONSOLE_PASSWORD": "open sesame",
-    "METRICS_TOKEN": "metrics-token",
+    "METRICS_TOKEN": " metrics-token\n",
     "RETENTION_DAYS": "7",
     "MAX_BODY_BYTES": "2048",
     "OKTOPOS_URL": "https://manager.example.de/v1/",
@@ -85,7 +85,7 @@ EVERYTHING = {
 def test_the_process_can_be_set_by_the_environment() -> None:
     settings = loaded(EVERYTHING)
     assert settings.database_url == (
-        "postgresql+psycopg://user:pass%40word@db.example:5432/receiver?sslmode=require"
+        "postgresql+psycopg://user:pass%40Word@db.example:5432/receiver?sslmode=require"
     )
     assert (settings.port, settings.host) == (0, "127.0.0.1")
     assert settings.public_url == "https://hooks.example.de"
@@ -177,6 +177,13 @@ def test_any_environment_is_read_or_refused(environ: dict[str, str]) -> None:
     except BadSettings as refused:
         told = refused.problems + refused.warnings
     assert all(re.match(r"[\w.]+: \S", sentence) for sentence in told)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bytes_that_are_no_text_are_refused(name: str) -> None:
+    with pytest.raises(BadSettings) as caught:
+        load(SMALL | {"STRIPE_SECRETS": "short", name: "\udcff"}, PLATFORMS, directory=NOWHERE)
+    assert all(re.match(r"[\w.]+: \S", sentence) for sentence in caught.value.problems)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from receiver.settings import BadSettings, load
-from tests.setups import NOWHERE, PLATFORMS, POS, SECRET, SMALL, problems, the_problem, warnings
+from tests.setups import (
+    NOWHERE,
+    PAYMENTS,
+    PLATFORMS,
+    POS,
+    SECRET,
+    SMALL,
+    problems,
+    the_problem,
+    warnings,
+)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +90,12 @@ def test_a_variable_that_cannot_be_is_named_with_the_remedy(
     changed: dict[str, str], said: str
 ) -> None:
     assert the_problem(SMALL | changed).startswith(said)
+
+
+def test_an_empty_secret_proves_nothing_on_any_platform() -> None:
+    lenient = {"stripe": dataclasses.replace(PAYMENTS, secret_bytes=0)}
+    with pytest.raises(BadSettings, match="STRIPE_SECRETS: secret 2 of 2 is empty; use the secret"):
+        load(POS | {"STRIPE_SECRETS": "x,"}, lenient, directory=NOWHERE)
 
 
 def test_a_thin_platform_needs_its_credentials() -> None:

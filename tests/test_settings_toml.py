@@ -143,6 +143,11 @@ def test_a_fault_in_the_file_is_named_with_the_remedy(
     assert the_problem(FILE_ENVIRON, written(FILE.replace(old, new, 1))).startswith(said)
 
 
+def test_a_variable_set_to_nothing_is_not_set(written: Written) -> None:
+    said = the_problem(FILE_ENVIRON | {"ROO_SECRET": " "}, written(FILE))
+    assert said.startswith('connections.roo.secrets: "$ROO_SECRET" is not set; set ROO_SECRET')
+
+
 def test_malformed_toml_names_the_line(written: Written) -> None:
     assert "at line 3" in the_problem(SMALL, written("\n\nurl = = 1\n"))
 

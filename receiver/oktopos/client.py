@@ -35,6 +35,8 @@ async def create(http: Http, pos: Pos, body: Json, *, sent_before: bool) -> Answ
     if reply.status == 409 and sent_before:
         return Answer(reply.status, reply.text, internal_id(reply))
     sort_out(reply, pos)
+    if not read(reply):  # documented is an object; a page some proxy put there proves nothing
+        unavailable(reply, pos, sent=True)
     return Answer(reply.status, reply.text, internal_id(reply))
 
 

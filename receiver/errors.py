@@ -16,11 +16,12 @@ class Unmapped(Held):
 
 
 class Refused(Exception):
-    """The peer refused for good: dead, with its whole answer."""
+    """The peer refused for good: dead, with its whole answer. `pos` names it if it was one."""
 
-    def __init__(self, reason: str, answer: str = "") -> None:
+    def __init__(self, reason: str, answer: str = "", *, pos: str | None = None) -> None:
         super().__init__(reason)
         self.answer = answer
+        self.pos = pos
 
 
 class Unavailable(Exception):

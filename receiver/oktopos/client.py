@@ -77,7 +77,7 @@ def sort_out(reply: Reply, pos: Pos) -> None:
         case 408 | 425 | 429:
             unavailable(reply, pos, sent=False)
         case status if 400 <= status < 500:
-            raise Refused(f"OktoPOS refused with {status}{reason(reply)}", reply.text)
+            raise Refused(f"OktoPOS refused with {status}{reason(reply)}", reply.text, pos=pos.name)
         case status if status >= 500:
             unavailable(reply, pos, sent=envelope(reply) is None)
         case _:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 from adapters.contract import Call, Event, Order, Outcome
 from receiver.inbox.records import Attempt, Job, Settlement, State
@@ -13,9 +13,11 @@ from receiver.pipeline.tools import Tools
 from receiver.settings.model import Connection
 
 
-def acceptance(order: Order, job: Job, connection: Connection) -> tuple[str, ...]:
-    """What the platform is told once OktoPOS has the order, unless a tablet does it."""
-    return packed(order, job, connection, "created") if connection.accept != "never" else ()
+def acceptance(
+    order: Order, job: Job, connection: Connection, *when: Literal["on_pos", "on_receipt"]
+) -> tuple[str, ...]:
+    """What accepts the order, if the connection is set to do so at this moment."""
+    return packed(order, job, connection, "created") if connection.accept in when else ()
 
 
 def denial(event: Event | None, job: Job, tools: Tools) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from adapters.contract import Event, Order, Unreadable
@@ -22,78 +23,72 @@ async def failed(
     event: Event | None = None,
 ) -> Settlement:
     """How the job ends for now, and what an order's own record must say meanwhile."""
-    orders = await standing(error, event, job, tools)
+    orders, calls = await standing(error, event, job, tools)
     match error:
         case Unreadable():
-            return ended(State.DEAD, "unreadable", error, orders, job)
+            end = ended(State.DEAD, "unreadable", error, job)
         case Held():
-            return ended(State.HELD, "held", error, orders, job)
+            end = ended(State.HELD, "held", error, job)
         case Refused():
+            end = ended(State.DEAD, "refused", error, job)
             calls = denial(event, job, tools)
-            return ended(State.DEAD, "refused", error, orders, job, calls=calls)
         case Resting():
-            return Settlement(
-                state=State.WAITING,
-                reason=str(error),
-                failures=job.failures,
-                sent=job.sent,
-                pos=error.pos,
-                orders=orders,
-            )
+            end = rests(error, job)
         case Unavailable():
-            return again(error, orders, job, tools)
+            end = again(error, job, tools)
+    return replace(end, orders=orders, calls=calls)
 
 
-def ended(
-    state: State,
-    outcome: str,
-    error: Exception,
-    orders: tuple[OrderRecord, ...],
-    job: Job,
-    *,
-    calls: tuple[str, ...] = (),
-) -> Settlement:
+def ended(state: State, outcome: str, error: Exception, job: Job) -> Settlement:
     reason = str(error)
     answer = error.answer if isinstance(error, Refused) else None
-    verdicts = (PosVerdict(orders[0].pos),) if isinstance(error, Refused) and orders else ()
+    works = isinstance(error, Refused) and error.pos  # it refused, so it is there
     return Settlement(
         state=state,
         reason=reason,
         sent=job.sent,
         attempts=(Attempt(outcome, reason, answer),),
-        orders=orders,
-        verdicts=verdicts,
-        calls=calls,
+        verdicts=(PosVerdict(works),) if works else (),
     )
 
 
-def again(
-    error: Unavailable, orders: tuple[OrderRecord, ...], job: Job, tools: Tools
-) -> Settlement:
+def rests(error: Resting, job: Job) -> Settlement:
+    """Not tried at all: due at once, but nothing is claimed for a POS that is paused."""
+    return Settlement(
+        state=State.WAITING,
+        reason=str(error),
+        failures=job.failures,
+        sent=job.sent,
+        pos=error.pos,
+    )
+
+
+def again(error: Unavailable, job: Job, tools: Tools) -> Settlement:
     """Later, by the backoff; a rejected key is no fault of the order and never gives it up."""
     now = tools.clock()
     failures = job.failures + 1
     over = given_up(job.since, now) and not error.key_rejected
     reason = f"{GAVE_UP}: {error}" if over else str(error)
-    outcome = "ambiguous" if error.sent else "unavailable"
-    pos = error.pos
     return Settlement(
         state=State.DEAD if over else State.WAITING,
         reason=reason,
         due_at=now + timedelta(seconds=wait(failures, tools.chance(), error.retry_after)),
         failures=failures,
         sent=job.sent or error.sent,
-        pos=pos,
-        attempts=(Attempt(outcome, reason, error.answer or None),),
-        orders=orders,
-        verdicts=(PosVerdict(pos, reason, error.key_rejected, job.probe),) if pos else (),
+        pos=error.pos,
+        attempts=(
+            Attempt("ambiguous" if error.sent else "unavailable", reason, error.answer or None),
+        ),
+        verdicts=(PosVerdict(error.pos, reason, error.key_rejected, job.probe),)
+        if error.pos
+        else (),
     )
 
 
 async def standing(
     error: Exception, event: Event | None, job: Job, tools: Tools
-) -> tuple[OrderRecord, ...]:
+) -> tuple[tuple[OrderRecord, ...], tuple[str, ...]]:
     """The order's record, so that payments and cancellations know it is on its way."""
     if not isinstance(event, Order):
-        return ()
+        return (), ()
     return await known(event, job, tools, refused=isinstance(error, Refused))

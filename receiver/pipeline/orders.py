@@ -33,21 +33,26 @@ async def forward(order: Order, job: Job, connection: Connection, tools: Tools) 
     """Creates the order at its POS, unless it stands there already or was canceled before."""
     pos = tools.pos(connection, order.store_id)
     order = replace(order, placed_at=order.placed_at or job.delivery.received_at)
-    record = await recorded(order.order_id, connection, tools)
+    before = await recorded(order.order_id, connection, tools)
     record = (
-        replace(record, pos=pos.name, display_id=order.display_id)
-        if record
+        replace(before, pos=pos.name, display_id=order.display_id)
+        if before
         else expected(order, connection, pos, job)
     )
     if record.state == "created" and record.cancellation:
         return await cancel_created(record, unpack(record.cancellation), job, pos, tools)
     if record.state in ("created", "canceled"):
-        calls = acceptance(order, job, connection) if record.state == "created" else ()
+        again = record.state == "created"  # some platforms want every announcement accepted
+        calls = acceptance(order, job, connection, "on_pos", "on_receipt") if again else ()
         return done("repeated", f"the order is {record.state} already", calls=calls)
     if record.cancellation and not job.sent:
         gone = replace(record, state="canceled")
         return done("canceled", "canceled before it was created", orders=(gone,))
-    return await create(order, record, job, connection, pos, tools)
+    end = await create(order, record, job, connection, pos, tools)
+    calls = acceptance(
+        order, job, connection, *(("on_pos",) if before else ("on_pos", "on_receipt"))
+    )
+    return replace(end, calls=calls) if end.state is State.DONE else end
 
 
 async def create(
@@ -85,7 +90,6 @@ async def create(
         orders=(created,),
         payments=(first_payment(order, created),),
         verdicts=(PosVerdict(pos.name),),
-        calls=acceptance(order, job, connection),
     )
 
 
@@ -167,18 +171,20 @@ def expected(order: Order, connection: Connection, pos: Pos, job: Job) -> OrderR
     )
 
 
-async def known(order: Order, job: Job, tools: Tools, *, refused: bool) -> tuple[OrderRecord, ...]:
-    """The record of an order that is not created: on its way, or refused for good."""
+async def known(
+    order: Order, job: Job, tools: Tools, *, refused: bool
+) -> tuple[tuple[OrderRecord, ...], tuple[str, ...]]:
+    """The record of an order that is not created, on its way or refused for good; and what
+    accepts it where the platform is told at first sight."""
     connection = tools.connection(job)
-    record = await recorded(order.order_id, connection, tools)
-    if record is not None and record.state != "expected":
-        return ()
-    name = connection.pos_name(order.store_id)
-    if record is None and name is None:
-        return ()
-    record = record or expected(order, connection, tools.settings.pos[name or ""], job)
+    before = await recorded(order.order_id, connection, tools)
+    name = before.pos if before else connection.pos_name(order.store_id)
+    if (before and before.state != "expected") or name is None:
+        return (), ()
+    record = before or expected(order, connection, tools.settings.pos[name], job)
     state = "refused" if refused else record.state
-    return (replace(record, state=state, references=references(record, order)),)
+    calls = () if before else acceptance(order, job, connection, "on_receipt")
+    return (replace(record, state=state, references=references(record, order)),), calls
 
 
 def references(record: OrderRecord, order: Order) -> tuple[str, ...]:

@@ -147,12 +147,12 @@ def dish(item: Item, place: int | None = None) -> Line:
 
 
 def dishes(order: Placed) -> tuple[Line, ...]:
-    """Whether unit prices hold the modifiers' is not documented, so the sums decide: they do
-    where only that comes to a sum Deliveroo states, before or after all discounts."""
+    """Whether unit prices hold the modifiers' is not documented, so the sums decide: the plain
+    reading, else one that comes to a sum Deliveroo states, before or after all discounts."""
     read = tuple(dish(item, place) for place, item in enumerate(order.items, 1))
     stated = (order.subtotal, order.partner_order_subtotal, order.partner_order_total)
-    sums = {known + off for known in stated if known is not None for off in (0, offered(order))}
-    readings = (read, tuple(map(payload.apart, read)))
+    sums = [known + off for off in (0, offered(order)) for known in stated if known is not None]
+    readings = (read, *(payload.agreeing(read, known) for known in sums))
     return next((reading for reading in readings if payload.worth(reading) in sums), read)
 
 

@@ -23,7 +23,10 @@ HEADINGS = {
     "payments": ["Register", "Secret", "Events", "Payment fields", "Quirks", "Ignored"],
 }
 PRODUCT = [
-    file for room in ("adapters", "receiver") for file in sorted((ROOT / room).rglob("*.py"))
+    file
+    for room in ("adapters", "receiver")
+    for file in sorted((ROOT / room).rglob("*.py"))
+    if "versions" not in file.parts  # migrations: one table after the other, never read as a story
 ]
 
 every_platform = pytest.mark.parametrize("adapter", ADAPTERS.values(), ids=ADAPTERS)

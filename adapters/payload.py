@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import (
@@ -27,7 +28,7 @@ from pydantic import (
 )
 from pydantic_core import from_json
 
-from adapters.contract import Address, Delivery, Line, Unreadable
+from adapters.contract import Address, Delivery, Discount, Fee, Line, Owner, Unreadable
 
 Model = TypeVar("Model", bound=BaseModel)
 Entry = TypeVar("Entry")
@@ -97,6 +98,7 @@ def complaint(error: ValidationError) -> str:
     return "; ".join(named) + more
 
 
+@lru_cache(maxsize=1)  # what verifies a delivery, names it and reads it asks for the same body
 def peek(raw: bytes) -> Mapping[str, object]:
     """The body's JSON object, or an empty one: for `identify`, which must not fail."""
     try:
@@ -135,21 +137,18 @@ class Tree:
     """Foreign JSON read by paths, `"order.carts.0.items"`: the first that leads to something.
 
     For bodies in which one thing stands at several places. What is no text counts as no text;
-    numbers, times, flags and lists that are something else raise Unreadable naming the path.
+    numbers, times, flags and objects that are something else raise Unreadable naming the path.
     """
 
     value: object
 
     def at(self, *paths: str) -> Tree:
-        found = (value for path in paths if (value := step_down(self.value, path)) is not None)
-        return Tree(next(found, None))
+        found = (blank_to_none(step_down(self.value, path)) for path in paths)
+        return Tree(next((value for value in found if value is not None), None))
 
     def text(self, *paths: str) -> str | None:
         value = self.at(*paths).value
-        if isinstance(value, int) and not isinstance(value, bool):
-            value = text_or_none(value)
-        value = blank_to_none(value)
-        return value if isinstance(value, str) else None
+        return value if isinstance(value, str) else text_or_none(value)
 
     def whole(self, *paths: str) -> int | None:
         """An integer: a quantity, or minor units."""
@@ -176,8 +175,15 @@ class Tree:
         value = self.at(*paths).value
         values = value if isinstance(value, list) else [] if value is None else [value]
         if not all(isinstance(entry, Mapping) for entry in values):
-            raise Unreadable(f"{paths[0]}: not a list of objects")
+            raise Unreadable(f"{paths[0]}: neither an object nor a list of them")
         return tuple(map(Tree, values))
+
+    def one(self, *paths: str) -> Tree:
+        """The object there, the first of a list; without any, one without anything in it."""
+        return next(iter(self.each(*paths)), NOTHING)
+
+
+NOTHING = Tree(None)
 
 
 def step_down(value: object, path: str) -> object:
@@ -206,6 +212,11 @@ def unix_time(value: int) -> datetime:
 def worth(lines: Sequence[Line]) -> int:
     """What lines come to with all of their options."""
     return sum(line.quantity * (line.unit_price + worth(line.options)) for line in lines)
+
+
+def ours(parts: Sequence[Fee] | Sequence[Discount]) -> int:
+    """What the restaurant charges, or gives."""
+    return sum(part.amount for part in parts if part.owner is Owner.RESTAURANT)
 
 
 def apart(line: Line) -> Line:
@@ -238,10 +249,8 @@ def agreeing(lines: tuple[Line, ...], stated: int | None) -> tuple[Line, ...]:
     For platforms that do not say, or not reliably, whether an option's quantity and price are for
     one piece of its dish or for all of them, and whether a dish's price holds its options'.
     """
-    apiece = [tuple(map(read, lines)) for read in (quantity_per_piece, price_per_piece)]
-    readings = [lines, *apiece]
-    readings += [tuple(map(apart, reading)) for reading in readings]
-    return next((reading for reading in readings if worth(reading) == stated), lines)
+    others = (tuple(map(read, lines)) for read in (quantity_per_piece, price_per_piece, apart))
+    return next((read for read in (lines, *others) if worth(read) == stated), lines)
 
 
 def comment(*parts: str | None) -> str | None:

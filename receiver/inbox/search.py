@@ -30,12 +30,10 @@ def order(connection: Connection, order_id: str) -> OrderRecord | None:
     return order_record(row) if row else None
 
 
-def orders_called(connection: Connection, reference: str, pos: str | None) -> list[OrderRecord]:
-    """Every order of the POS that a payment may mean by `reference`."""
+def orders_called(connection: Connection, reference: str) -> list[OrderRecord]:
+    """Every order that a payment may mean by `reference`."""
     named = select(order_references.c.order_id).where(order_references.c.reference == reference)
     query = select(orders).where(orders.c.order_id.in_(named))
-    if pos is not None:
-        query = query.where(orders.c.pos == pos)
     return [order_record(row) for row in connection.execute(query).mappings()]
 
 

@@ -113,9 +113,7 @@ async def cancel(
         return came_first(cancellation, job, connection)
     match record.state:
         case "created":
-            pos = tools.settings.pos.get(record.pos)
-            if pos is None:
-                raise Held(f"pos.{record.pos} is no longer set up")
+            pos = tools.named_pos(record.pos)
             return await cancel_created(record, cancellation, job, pos, tools)
         case "expected":
             waiting = replace(record, cancellation=pack(cancellation))

@@ -36,13 +36,13 @@ async def tell(update: PaymentUpdate, job: Job, connection: Connection, tools: T
     if reference is None:
         return nameless(update, job, tools)
     learnt = tuple((payment_id, reference) for payment_id in update.payment_ids)
-    pos = tools.pos(connection, None)
-    found = await tools.inbox.read(lambda box: search.orders_called(box, reference, pos.name))
-    match found:
+    named = await tools.inbox.read(lambda box: search.orders_called(box, reference))
+    tills = frozenset(connection.stores.values())
+    match [order for order in named if order.pos in tills]:
         case []:
-            return await unknown(update, reference, learnt, job, connection, pos, tools)
+            return await unknown(update, reference, learnt, job, connection, tools)
         case [order]:
-            return await of_order(update, order, reference, learnt, job, pos, tools)
+            return await of_order(update, order, reference, learnt, job, tools)
         case several:
             names = ", ".join(order.order_id for order in several)
             raise Held(f"payment for {reference} may mean {names}")
@@ -84,7 +84,6 @@ async def unknown(
     learnt: Learnt,
     job: Job,
     connection: Connection,
-    pos: Pos,
     tools: Tools,
 ) -> Settlement:
     """An order we have not seen: it may come, or the shop sent it to OktoPOS itself."""
@@ -96,7 +95,7 @@ async def unknown(
         raise Held(
             f'order {reference} is not known (connections.{connection.name}.unknown_order = "hold")'
         )
-    return await send(update, reference, learnt, job, pos, tools)
+    return await send(update, reference, learnt, job, tools.only_pos(connection), tools)
 
 
 async def of_order(
@@ -105,24 +104,32 @@ async def of_order(
     reference: str,
     learnt: Learnt,
     job: Job,
-    pos: Pos,
     tools: Tools,
 ) -> Settlement:
-    queue = order.order_id
+    """Once the order stands, in the order's own queue."""
     if order.state == "refused":
         raise Refused(f"its order {order.order_id} was refused by OktoPOS")
     if order.state == "expected":
         reason = f"order {order.order_id} is on its way"
         return waits(job, reason, reference, until=tools.clock() + LOOK_AGAIN, learnt=learnt)
-    if job.queue != queue:
+    if order.total is None:
+        return needless(order, learnt)
+    if job.queue != order.order_id:
         return Settlement(
             state=State.READY,
             failures=job.failures,
             pos=order.pos,
-            queue=queue,
+            queue=order.order_id,
             payment_references=learnt,
         )
-    return await send(update, order.order_id, learnt, job, pos, tools)
+    return await send(update, order.order_id, learnt, job, tools.named_pos(order.pos), tools)
+
+
+def needless(order: OrderRecord, learnt: Learnt) -> Settlement:
+    """The order was canceled before OktoPOS had it: there is nothing there to pay."""
+    detail = f"order {order.order_id} was canceled before it was created"
+    step = Attempt("unchanged", detail)
+    return Settlement(state=State.DONE, reason=detail, attempts=(step,), payment_references=learnt)
 
 
 async def send(

@@ -49,7 +49,21 @@ class Tools:
             raise Held(
                 f"store {store_id} has no POS: add it to connections.{connection.name}.stores"
             )
-        return self.settings.pos[name]
+        return self.named_pos(name)
+
+    def named_pos(self, name: str) -> Pos:
+        """Raises Held where it was taken out of the set-up meanwhile."""
+        try:
+            return self.settings.pos[name]
+        except KeyError:
+            raise Held(f"pos.{name} is no longer set up") from None
+
+    def only_pos(self, connection: Connection) -> Pos:
+        """The POS of a connection that names no store. Raises Held where it has several."""
+        names = sorted(set(connection.stores.values()))
+        if len(names) != 1:
+            raise Held(f"connections.{connection.name} serves {', '.join(names)}: which is meant?")
+        return self.named_pos(names[0])
 
     def open(self, pos: Pos, job: Job) -> Pos:
         """The POS, if it may be called now. Raises Resting."""

@@ -125,7 +125,7 @@ def allergy(request: Tree) -> str | None:
     """SOY in the suite, {"type": "OTHER", "freeform_text": "soy"} in the legacy order."""
     found = request.at("allergy.allergens", "allergy.allergens_to_exclude").value
     entries = [Tree({"a": entry}) for entry in (found if isinstance(found, list) else [found])]
-    names = ", ".join(filter(None, (e.text("a.type", "a") for e in entries)))
+    names = ", ".join(filter(None, (e.text("a.freeform_text", "a.type", "a") for e in entries)))
     said = comment(names, request.text("allergy.instructions", "allergy.allergy_instructions"))
     return f"Allergy: {said}" if said else None
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -22,15 +23,21 @@ from receiver.inbox.dialect import sqlite_path
 from receiver.inbox.migrate import migrate
 from receiver.pipeline.tools import Tools, now
 from receiver.platforms import Platforms
+from receiver.protocol import Protocol
 from receiver.serving import listening
 from receiver.settings.model import Settings
 from receiver.web import create_app
 from receiver.worker import Worker
 
 DRAIN_SECONDS = 18  # for answers in flight, beside the worker's own
+BACKLOG = 2048
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 logger = log.logger()
+
+
+class CannotListen(Exception):
+    """HOST and PORT are not to be had; the text says why."""
 
 
 class Server(uvicorn.Server):
@@ -47,7 +54,7 @@ def server(app: ASGIApp, settings: Settings) -> Server:
             app,
             host=settings.host,
             port=settings.port,
-            http="httptools",
+            http=Protocol,
             ws="none",
             lifespan="off",
             workers=1,  # uvicorn would read WEB_CONCURRENCY, which some platforms set
@@ -57,7 +64,7 @@ def server(app: ASGIApp, settings: Settings) -> Server:
             server_header=False,
             date_header=False,
             timeout_graceful_shutdown=DRAIN_SECONDS,
-            backlog=2048,
+            backlog=BACKLOG,
         )
     )
 
@@ -97,33 +104,46 @@ async def working(tools: Tools, ended: Callable[[], None] = lambda: None) -> Asy
 
 
 async def serve(settings: Settings, *, web: bool, work: bool) -> None:
-    """Until a signal comes. Raises OSError when the port is taken."""
+    """Until a signal comes. Raises CannotListen."""
     stopping = asyncio.Event()
     for number in SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    inbox = await open_inbox(settings.database_url)
-    try:
-        async with asyncio.TaskGroup() as group:
-            if web:
-                group.create_task(listen(settings, inbox, stopping))
-            if work:
-                group.create_task(work_until(settings, inbox, stopping))
-    finally:
-        await inbox.close()
+    with listener(settings) if web else nullcontext() as address:
+        inbox = await open_inbox(settings.database_url)
+        try:
+            async with asyncio.TaskGroup() as group:
+                if address:
+                    group.create_task(listen(settings, inbox, stopping, address))
+                if work:
+                    group.create_task(work_until(settings, inbox, stopping))
+        finally:
+            await inbox.close()
     logger.info("stopped")
 
 
-async def listen(settings: Settings, inbox: Inbox, stopping: asyncio.Event) -> None:
+def listener(settings: Settings) -> socket.socket:
+    """Raises CannotListen."""
+    try:
+        address = listening(settings.host, settings.port)
+        address.listen(BACKLOG)
+        return address
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise CannotListen(f"{settings.host}:{settings.port}: {reason}") from None
+
+
+async def listen(
+    settings: Settings, inbox: Inbox, stopping: asyncio.Event, address: socket.socket
+) -> None:
     app = create_app(settings, inbox, stopping.is_set)
-    with listening(settings.host, settings.port) as listener:
-        port = listener.getsockname()[1]
-        logger.info("listening", host=settings.host, port=port, public_url=settings.public_url)
-        web = server(app, settings)
-        serving = asyncio.create_task(web.serve(sockets=[listener]))
-        await stopping.wait()
-        logger.info("draining")
-        web.should_exit = True
-        await serving
+    port = address.getsockname()[1]
+    logger.info("listening", host=settings.host, port=port, public_url=settings.public_url)
+    web = server(app, settings)
+    serving = asyncio.create_task(web.serve(sockets=[address]))
+    await stopping.wait()
+    logger.info("draining")
+    web.should_exit = True
+    await serving
 
 
 async def work_until(settings: Settings, inbox: Inbox, stopping: asyncio.Event) -> None:

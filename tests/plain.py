@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from pydantic import TypeAdapter
 
@@ -55,9 +55,8 @@ def parse(delivery: Delivery, fetched: Mapping[str, bytes]) -> Sequence[Event]:
 
 
 def read(fields: Mapping[str, Any]) -> Event:
-    kind = KINDS[fields["is"]]
-    event: Event = kind.validate_python({k: v for k, v in fields.items() if k != "is"})
-    return event
+    said = {name: value for name, value in fields.items() if name != "is"}
+    return cast("Event", KINDS[fields["is"]].validate_python(said))
 
 
 def answer(_: Delivery, order: Order, outcome: Outcome) -> Sequence[Call]:

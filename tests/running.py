@@ -86,7 +86,8 @@ class Line:
 
     async def until(self, job_id: int, *states: str) -> Json:
         """The job once it is in one of the states."""
-        return await eventually(lambda: self.job(job_id), lambda job: job["state"] in states)
+        job: Json = await eventually(lambda: self.job(job_id), lambda job: job["state"] in states)
+        return job
 
     async def orders(self) -> list[Json]:
         found: list[Json] = (await self.till.get("/_sandbox/orders")).json()

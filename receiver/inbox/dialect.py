@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, exc, make_url
+from sqlalchemy import Connection, Engine, Table, create_engine, event, exc, make_url
 from sqlalchemy.pool import QueuePool
 
 CHECKPOINT_SECONDS = 1.0
@@ -47,7 +47,10 @@ def open_engine(url: str, *, writes: bool) -> Engine:
         max_overflow=0,
         pool_recycle=300,
         pool_pre_ping=True,
-        connect_args={"prepare_threshold": None},  # PgBouncer keeps no prepared statements
+        connect_args={
+            "prepare_threshold": None,  # PgBouncer keeps no prepared statements
+            "connect_timeout": 10,
+        },
     )
 
 
@@ -55,6 +58,17 @@ def prepare_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None  # we begin and commit, not the driver
     for pragma in PRAGMAS:
         connection.execute(pragma)
+
+
+def next_ids(connection: Connection, table: Table, count: int) -> Sequence[int]:
+    """Numbers for rows about to be inserted. Where one writer holds the lock they are the ones
+    after the last; PostgreSQL has a sequence for them."""
+    place: Any = connection.connection.cursor()
+    if connection.dialect.name == "sqlite":
+        (last,) = place.execute(f"SELECT max(id) FROM {table.name}").fetchone()  # noqa: S608
+        return range((last or 0) + 1, (last or 0) + 1 + count)
+    sequence = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
+    return [number for (number,) in place.execute(sequence, [table.name, count]).fetchall()]
 
 
 def mark(engine: Engine) -> str:

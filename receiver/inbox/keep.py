@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import Connection, bindparam, select, update
 
+from receiver.inbox.dialect import next_ids
 from receiver.inbox.records import Incoming, ms
-from receiver.inbox.sql import insert_many, run
+from receiver.inbox.sql import insert_many, rows, run
 from receiver.inbox.tables import deliveries, jobs
 
 DELIVERY_COLUMNS = (
+    "id",
     "connection",
     "delivery_id",
     "method",
@@ -33,7 +35,10 @@ JOB_COLUMNS = (
     "sent",
     "updated_at",
 )
-NEW_ONLY = "ON CONFLICT (connection, delivery_id) DO NOTHING RETURNING id, connection, delivery_id"
+NEW_ONLY = "ON CONFLICT (connection, delivery_id) DO NOTHING"
+INSERTED = select(deliveries.c.id).where(
+    deliveries.c.id.between(bindparam("low"), bindparam("high"))
+)
 SEEN_AGAIN = (
     update(deliveries)
     .where(deliveries.c.connection == bindparam("of"), deliveries.c.delivery_id == bindparam("is"))
@@ -42,27 +47,36 @@ SEEN_AGAIN = (
 
 
 def keep_many(connection: Connection, batch: Sequence[Incoming]) -> Sequence[bool]:
-    """Keeps what is new and counts what is not; says of each whether it was new."""
-    returned = insert_many(
-        connection, deliveries, DELIVERY_COLUMNS, [delivery_row(one) for one in batch], NEW_ONLY
-    )
-    fresh = {(name, delivery_id): row for row, name, delivery_id in returned}
-    rows = [fresh.pop((one.connection, one.delivery_id), None) for one in batch]
+    """Keeps what is new and counts what is not; says of each whether it was new.
+
+    Nothing is read back where all are new: every row that is fetched is one more turn with the
+    interpreter's lock, which the web side needs meanwhile.
+    """
+    ids = next_ids(connection, deliveries, len(batch))
+    numbered = list(zip(ids, batch, strict=True))
+    found = [delivery_row(number, one) for number, one in numbered]
+    inserted = insert_many(connection, deliveries, DELIVERY_COLUMNS, found, NEW_ONLY)
+    new = set(ids) if inserted == len(batch) else kept_of(connection, ids)
     insert_many(
         connection,
         jobs,
         JOB_COLUMNS,
-        [job_row(row, one) for row, one in zip(rows, batch, strict=True) if row is not None],
+        [job_row(number, one) for number, one in numbered if number in new],
     )
-    for row, one in zip(rows, batch, strict=True):
-        if row is None:
+    for number, one in numbered:
+        if number not in new:
             run(connection, SEEN_AGAIN, **{"of": one.connection, "is": one.delivery_id})
-    return [row is not None for row in rows]
+    return [number in new for number in ids]
 
 
-def delivery_row(one: Incoming) -> tuple[object, ...]:
+def kept_of(connection: Connection, ids: Sequence[int]) -> set[int]:
+    return {number for (number,) in rows(connection, INSERTED, low=min(ids), high=max(ids))}
+
+
+def delivery_row(number: int, one: Incoming) -> tuple[object, ...]:
     delivery = one.delivery
     return (
+        number,
         one.connection,
         one.delivery_id,
         delivery.method,

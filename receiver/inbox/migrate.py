@@ -41,3 +41,9 @@ def revision(connection: Connection) -> str | None:
 
 def newest() -> str | None:
     return ScriptDirectory.from_config(configuration()).get_current_head()
+
+
+def known(found: str) -> bool:
+    """Whether this version can have made that shape; a newer one's it has not heard of."""
+    script = ScriptDirectory.from_config(configuration())
+    return found in {each.revision for each in script.walk_revisions()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, bindparam, exists, or_, select, update
+from sqlalchemy import Connection, bindparam, exists, or_, select, update
 
 from receiver.inbox.records import (
     Attempt,
@@ -18,6 +18,9 @@ from receiver.inbox.records import (
 )
 from receiver.inbox.sql import insert_many, rows, run, upsert
 from receiver.inbox.tables import (
+    ATTENTION,
+    STANDING,
+    among,
     attempts,
     jobs,
     order_references,
@@ -63,7 +66,10 @@ MISSED = (
                 orders.c.order_id == order_references.c.order_id,
                 orders.c.state == "created",
             ),
-            exists().where(payment_references.c.payment_id == bindparam("reference")),
+            exists().where(
+                payment_references.c.connection == jobs.c.connection,
+                payment_references.c.payment_id == bindparam("reference"),
+            ),
         ),
     )
     .values(due_at=bindparam("now"))
@@ -73,8 +79,14 @@ WAKE_QUEUE = (
     .where(
         jobs.c.queue == bindparam("of"),
         jobs.c.id != bindparam("me"),
-        or_(jobs.c.state.in_(("waiting", "held")), and_(jobs.c.state == "dead", jobs.c.sent)),
+        STANDING,
+        among(jobs.c.state, "waiting", "held"),
     )
+    .values(state="ready", due_at=bindparam("now"))
+)
+WAKE_SENT = (
+    update(jobs)
+    .where(jobs.c.queue == bindparam("of"), ATTENTION, jobs.c.state == "dead", jobs.c.sent)
     .values(state="ready", due_at=bindparam("now"))
 )
 WORKS = (
@@ -124,6 +136,7 @@ def settle(connection: Connection, job: Job, settlement: Settlement, now: dateti
         run(connection, MISSED, job=job.id, reference=settlement.awaits, now=ms(now))
     if settlement.wakes_queue:
         run(connection, WAKE_QUEUE, of=job.queue, me=job.id, now=ms(now))
+        run(connection, WAKE_SENT, of=job.queue, now=ms(now))
     return True
 
 

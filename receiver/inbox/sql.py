@@ -12,8 +12,8 @@ from sqlalchemy.sql import ClauseElement
 
 from receiver.inbox.dialect import mark
 
-CHUNKS = (128, 64, 32, 16, 8, 4, 2, 1)
-"""Rows a statement: a few sizes only, so that the driver keeps each of them prepared."""
+LARGEST_INSERT = 64
+"""Rows a statement: few enough sizes for the driver to keep each of them prepared."""
 
 
 def cursor(connection: Connection) -> Any:
@@ -59,21 +59,17 @@ def insert_many(
     columns: tuple[str, ...],
     values: Sequence[tuple[object, ...]],
     tail: str = "",
-) -> list[tuple[Any, ...]]:
-    """Multi-row inserts; what the tail's RETURNING gives, if it has one."""
+) -> int:
+    """Multi-row inserts; how many rows went in."""
     sign = mark(connection.engine)
     place = cursor(connection)
-    returned: list[tuple[Any, ...]] = []
-    done = 0
-    while done < len(values):
-        count = next(size for size in CHUNKS if size <= len(values) - done)
-        chunk = values[done : done + count]
-        text = insert_text(table, columns, count, sign, tail)
+    inserted = 0
+    for start in range(0, len(values), LARGEST_INSERT):
+        chunk = values[start : start + LARGEST_INSERT]
+        text = insert_text(table, columns, len(chunk), sign, tail)
         place.execute(text, [value for row in chunk for value in row])
-        if "RETURNING" in tail:
-            returned += place.fetchall()
-        done += count
-    return returned
+        inserted += place.rowcount
+    return inserted
 
 
 def upsert_text(table: Table, columns: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from receiver.inbox.records import (
 )
 from receiver.payments import Standing, next_status, standing_after
 from receiver.pipeline.tools import Tools
+from receiver.retry import given_up
 from receiver.settings.model import Connection, Pos
 
 Learnt: TypeAlias = tuple[tuple[str, str], ...]
@@ -111,6 +112,8 @@ async def of_order(
         raise Refused(f"its order {order.order_id} was refused by OktoPOS")
     if order.state == "expected":
         reason = f"order {order.order_id} is on its way"
+        if given_up(job.since, tools.clock()):
+            raise Held(f"{reason} for a day now: see what became of it")
         return waits(job, reason, reference, until=tools.clock() + LOOK_AGAIN, learnt=learnt)
     if order.total is None:
         return needless(order, learnt)

@@ -2,7 +2,7 @@
 
 from receiver.settings.environment import Variable, variables
 from receiver.settings.findings import BadSettings
-from receiver.settings.load import load
+from receiver.settings.load import database_url, load
 from receiver.settings.model import ANY_STORE, Connection, Pos, Settings
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Pos",
     "Settings",
     "Variable",
+    "database_url",
     "load",
     "variables",
 ]

@@ -76,6 +76,12 @@ def read_process(environ: Mapping[str, str], findings: Findings) -> ProcessField
     return fields
 
 
+def database_url(environ: Mapping[str, str]) -> str | None:
+    """Where the box is, even in a set-up that cannot work; None when that is unreadable too."""
+    fields = read_process(environ, Findings())
+    return fields.database_url if fields else None
+
+
 def read_pos(written: Written, findings: Findings) -> Pos | None:
     fields = read(PosFields, written, Around(), findings)
     if fields is None:

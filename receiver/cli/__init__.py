@@ -1,0 +1,32 @@
+"""The commands, and the only place where the platforms and the receiver come together.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the check of the set-up failed.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from receiver.cli import check, deliveries, demo, pos, process, quarantine, replay
+from receiver.cli.explain import Explaining
+
+app = typer.Typer(
+    cls=Explaining,
+    help="Webhooks of delivery platforms, shops and payment providers, brought to OktoPOS.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for name, command in (
+    ("serve", process.serve),
+    ("worker", process.worker),
+    ("migrate", process.migrate),
+    ("check", check.check),
+    ("demo", demo.demo),
+    ("sandbox", process.sandbox),
+    ("replay", replay.replay),
+):
+    app.command(name)(command)
+app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(pos.app, name="pos")
+app.add_typer(quarantine.app, name="quarantine")

@@ -1,0 +1,182 @@
+"""Sending the recorded deliveries, and looking whether they arrived as they should."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import unquote
+
+from adapters.contract import Call, Order, Owner, PaymentUpdate
+from receiver import oktopos
+from receiver.cli.demo.recordings import Recording
+from receiver.cli.demo.stage import Stage, until
+from receiver.inbox import search
+from receiver.pipeline.tools import now
+
+PATIENCE = 20.0  # seconds
+UNDER_WAY = {"ready", "running"}
+OPEN = UNDER_WAY | {"waiting"}
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """What became of one delivery; `why` is None when that is as it should be."""
+
+    platform: str
+    event: str
+    answer: int
+    ms: float
+    oktopos_id: int | None = None
+    total: int | None = None  # minor units
+    tip: int | None = None  # minor units
+    told: tuple[str, ...] = ()
+    outcome: str = ""
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What there is to see when all has settled down."""
+
+    jobs: Sequence[Row]
+    orders: Mapping[str, Row]  # at OktoPOS, by orderId
+    calls: Mapping[str, Sequence[Row]]  # what each platform's API was asked
+
+    def job(self, platform: str) -> Row:
+        return next(row for row in self.jobs if row["connection"] == platform and not row["answer"])
+
+
+async def play(stage: Stage, shown: Sequence[Recording]) -> list[Arrival]:
+    await stage.get(f"{stage.receiver}/healthz")  # so that no connecting is measured below
+    sent = []
+    waited = set()
+    for recording in shown:
+        sent.append(await send(stage, recording))
+        if recording.adapter.kind == "payments":
+            rows = await rows_without(stage, UNDER_WAY)
+            waited |= {row["connection"] for row in rows if row["state"] == "waiting"}
+    seen = await look(stage)
+    return [
+        judged(arrival, recording, shown, seen, waited=arrival.platform in waited)
+        for arrival, recording in zip(sent, shown, strict=True)
+    ]
+
+
+async def send(stage: Stage, recording: Recording) -> Arrival:
+    """Signed, and dated now, as if the platform had sent it this moment."""
+    adapter, delivery, at = recording.adapter, recording.delivery, now()
+    headers = {name: text for name, text in delivery.headers.items() if name != "host"}
+    if "date" in headers:
+        headers["date"] = format_datetime(at, usegmt=True)
+    url = stage.settings.public_url + delivery.url
+    secret = stage.settings.connections[adapter.slug].secrets[0]
+    signed = adapter.sign(replace(delivery, url=url, headers=headers, received_at=at), secret)
+    started = time.perf_counter()
+    reply = await stage.http.send(
+        signed.method, signed.url, headers=signed.headers, body=signed.body
+    )
+    ms = round((time.perf_counter() - started) * 1000, 1)
+    return Arrival(platform=adapter.slug, event=recording.event, answer=reply.status, ms=ms)
+
+
+async def rows_without(stage: Stage, states: set[str]) -> list[Row]:
+    """The jobs once none is in these states, or when patience is at its end."""
+
+    async def rows() -> list[Row]:
+        return [*await stage.inbox.read(lambda box: search.listing(box, limit=1000))]
+
+    def settled(found: list[Row]) -> bool:
+        return not any(row["state"] in states for row in found)
+
+    found: list[Row] = await until(rows, settled, PATIENCE)
+    return found
+
+
+async def look(stage: Stage) -> Seen:
+    jobs = await rows_without(stage, OPEN)
+    orders = {held["orderId"]: held for held in await stage.get(f"{stage.till}/_sandbox/orders")}
+    calls = {slug: await stage.get(f"{url}/_sandbox/calls") for slug, url in stage.apis.items()}
+    return Seen(jobs, orders, calls)
+
+
+def judged(
+    sent: Arrival, recording: Recording, shown: Sequence[Recording], seen: Seen, *, waited: bool
+) -> Arrival:
+    if not 200 <= sent.answer < 300:
+        return replace(sent, outcome="not taken", why=f"it was answered {sent.answer}")
+    if recording.order:
+        return of_order(sent, recording, recording.order, seen)
+    if recording.payment:
+        return of_payment(sent, recording.payment, shown, seen, waited=waited)
+    job = seen.job(sent.platform)
+    why = None if job["state"] in ("done", "ignored") else str(job["reason"])
+    return replace(sent, outcome=job["state"], why=why)
+
+
+def of_order(sent: Arrival, recording: Recording, order: Order, seen: Seen) -> Arrival:
+    job = seen.job(sent.platform)
+    held = seen.orders.get(oktopos.order_id(sent.platform, order.order_id))
+    if held is None:
+        return replace(sent, outcome=job["state"], why=f"no order at OktoPOS: {job['reason']}")
+    body = held["order"]
+    total = cents(body["payment"]["price"])
+    tip = sum(cents(each["price"]) for each in body.get("tipTransactions", ()))
+    calls = recording.adapter.answer(recording.delivery, order, "created")
+    told = tuple(call.name for call in calls if was_made(call, seen.calls[sent.platform]))
+    meant = sum(each.amount for each in order.tips if each.owner is Owner.RESTAURANT)
+    wrong = {
+        f"the total is {total} cents, the platform states {order.total}": total
+        != (total if order.total is None else order.total),
+        f"the tip is {tip} cents, not {meant}": tip != meant,
+        "the platform was not told": len(told) < len(calls),
+        f"it is {job['state']}: {job['reason']}": job["state"] != "done",
+    }
+    return replace(
+        sent,
+        oktopos_id=held["internalId"],
+        total=total,
+        tip=tip or None,
+        told=told,
+        outcome=f"{body['status']}: {held['orderId']}",
+        why="; ".join(text for text, is_so in wrong.items() if is_so) or None,
+    )
+
+
+def of_payment(
+    sent: Arrival, update: PaymentUpdate, shown: Sequence[Recording], seen: Seen, *, waited: bool
+) -> Arrival:
+    """The order it means must stand at OktoPOS with the payment's status."""
+    job = seen.job(sent.platform)
+    ids = [
+        oktopos.order_id(recording.adapter.slug, order.order_id)
+        for recording in shown
+        if (order := recording.order)
+        and update.reference in (order.order_id, order.display_id, *order.references)
+    ]
+    held = next((seen.orders[one] for one in ids if one in seen.orders), None)
+    if held is None or held["paymentStatus"] != update.status:
+        why = f"no order at OktoPOS is {update.status} by it: {job['reason']}"
+        return replace(sent, outcome=job["state"], why=why)
+    return replace(
+        sent,
+        oktopos_id=held["internalId"],
+        outcome=f"{update.status}: {held['orderId']}",
+        why=None if waited else "it did not wait for its order",
+    )
+
+
+def was_made(call: Call, calls: Sequence[Row]) -> bool:
+    return any(
+        (row["method"], unquote(row["path"])) == (call.method, unquote(call.path))
+        and row["status"] < 300
+        for row in calls
+    )
+
+
+def cents(price: Row) -> int:
+    return int(Decimal(price["value"]) * 100)

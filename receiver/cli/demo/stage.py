@@ -1,0 +1,108 @@
+"""What the demo plays on: the receiver as it is, and stand-ins for everything around it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from receiver.cli.demo.recordings import Recording
+from receiver.http import Http
+from receiver.inbox import Inbox, open_inbox
+from receiver.inbox.migrate import migrate
+from receiver.sandbox import create_platform_api, create_sandbox
+from receiver.serve import create_tools, working
+from receiver.serving import serving
+from receiver.settings import Settings, load
+from receiver.web import create_app
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    settings: Settings
+    inbox: Inbox
+    http: Http
+    receiver: str  # addresses, without a slash
+    till: str
+    apis: Mapping[str, str]  # by platform
+
+    async def get(self, url: str) -> Any:
+        return json.loads((await self.http.send("GET", url, headers={})).body)
+
+
+@asynccontextmanager
+async def set_up(shown: Sequence[Recording]) -> AsyncIterator[Stage]:
+    """On free loopback ports, in a folder that goes with it, with secrets made for it."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="receiver-")))
+        key = secrets.token_hex(16)
+        till = await stack.enter_async_context(serving(create_sandbox(key)))
+        apis = {
+            recording.adapter.slug: await stack.enter_async_context(
+                serving(create_platform_api(recording.bodies))
+            )
+            for recording in shown
+            if recording.adapter.api
+        }
+        settings = configured(shown, folder, till, key, apis)
+        migrate(settings.database_url)
+        inbox = await open_inbox(settings.database_url)
+        stack.push_async_callback(inbox.close)
+        http = Http()
+        stack.push_async_callback(http.close)
+        app = create_app(settings, inbox)
+        receiver = await stack.enter_async_context(serving(app, port=settings.port))
+        await stack.enter_async_context(working(create_tools(settings, inbox)))
+        yield Stage(settings, inbox, http, receiver, till, apis)
+
+
+def configured(
+    shown: Sequence[Recording], folder: Path, till: str, key: str, apis: Mapping[str, str]
+) -> Settings:
+    """As anyone would configure it: by variables, of this demo alone."""
+    port = free_port()
+    environ = {
+        "DATABASE_URL": f"sqlite:///{folder / 'demo.db'}",
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "SECRET_KEY": secrets.token_hex(32),
+        "OKTOPOS_URL": f"{till}/v1",
+        "OKTOPOS_API_KEY": key,
+        "OKTOPOS_UNKNOWN_ARTICLE": "name",
+    }
+    for recording in shown:
+        slug = recording.adapter.slug
+        prefix = slug.upper()
+        environ[f"{prefix}_SECRETS"] = secrets.token_hex(32)
+        if slug in apis:
+            environ |= {
+                f"{prefix}_CLIENT_ID": "demo",
+                f"{prefix}_CLIENT_SECRET": secrets.token_hex(16),
+                f"{prefix}_API_URL": apis[slug],
+                f"{prefix}_TOKEN_URL": f"{apis[slug]}/oauth/token",
+            }
+    adapters = {recording.adapter.slug: recording.adapter for recording in shown}
+    return load(environ, adapters, directory=folder)[0]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port: int = found.getsockname()[1]
+        return port
+
+
+async def until(look: Callable[[], Any], right: Callable[[Any], bool], patience: float) -> Any:
+    """What `look` sees once it is right, or after so many seconds."""
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + patience
+    while not right(seen := await look()) and loop.time() < ends:
+        await asyncio.sleep(0.01)
+    return seen

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -14,9 +15,12 @@ from receiver import metrics
 from receiver.inbox import Inbox, search
 from receiver.inbox.migrate import newest, revision
 from receiver.inbox.records import StoreUnavailable
+from receiver.inbox.tables import STANDING_STATES
 from receiver.settings.model import Settings
 
 READY_SECONDS = 2.0
+LOOPBACK = ("127.0.0.1", "::1")
+AWAY = (StoreUnavailable, SQLAlchemyError, TimeoutError)
 
 
 @dataclass(slots=True)
@@ -39,24 +43,33 @@ class Health:
         try:
             async with asyncio.timeout(READY_SECONDS):
                 found = await self.inbox.read(revision)
-        except (StoreUnavailable, TimeoutError):
+        except AWAY:
             return ["the database does not answer"]
         return [] if found == self.newest else ["the database is not migrated: receiver migrate"]
 
     async def metrics(self, request: Request) -> Response:
         if not self.may_read(request):
             return JSONResponse({"error": "set METRICS_TOKEN and send it as bearer"}, 403)
-        try:
-            counted = await self.inbox.read(search.counts)
-        except StoreUnavailable:
-            counted = {}
-        for state in ("ready", "running", "waiting", "held"):
-            metrics.jobs.labels(state).set(counted.get(state, 0))
+        counted = await self.counted()
+        metrics.jobs.clear()
+        for state, count in counted.items():
+            metrics.jobs.labels(state).set(count)
         return Response(metrics.text(), media_type=metrics.CONTENT_TYPE_LATEST)
+
+    async def counted(self) -> dict[str, int]:
+        """How many jobs are in each state; empty when the database does not say."""
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                found = await self.inbox.read(search.counts)
+        except AWAY:
+            return {}
+        return {state: found.get(state, 0) for state in STANDING_STATES}
 
     def may_read(self, request: Request) -> bool:
         token = self.settings.metrics_token
         if token:
             given = request.headers.get("authorization", "").encode()
             return secrets.compare_digest(given, f"Bearer {token}".encode())
-        return request.client is not None and request.client.host in ("127.0.0.1", "::1")
+        if "x-forwarded-for" in request.headers:  # a proxy's loopback is not the caller's
+            return False
+        return request.client is not None and request.client.host in LOOPBACK

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator, MutableMapping
+from traceback import extract_tb
 from typing import Any, Literal
 
 import structlog
+from structlog.stdlib import ProcessorFormatter
 
 QUIET = ("httpx", "httpcore", "alembic", "asyncio", "uvicorn.error", "uvicorn.access")
 
@@ -18,28 +21,48 @@ def configure(level: str, style: Literal["json", "console"]) -> None:
         if style == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
-    traceback: list[Any] = (
-        [structlog.processors.ExceptionRenderer(tracebacks())] if style == "json" else []
-    )
+    first: list[Any] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        bare_errors,
+    ]
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *traceback,
-            renderer,
-        ],
+        processors=[*first, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level.lower()),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    libraries = logging.StreamHandler(sys.stderr)
+    libraries.setFormatter(
+        ProcessorFormatter(
+            foreign_pre_chain=first,
+            processors=[ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[libraries])
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def tracebacks() -> structlog.tracebacks.ExceptionDictTransformer:
-    """Where it happened, without the local variables: those hold bodies and secrets."""
-    return structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+def bare_errors(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Errors as their types and places: their texts and local variables may hold a body."""
+    given = event.pop("exc_info", None)
+    if given:
+        error = given[1] if isinstance(given, tuple) else sys.exc_info()[1]
+        chain = list(causes(error))
+        event["error"] = " < ".join(type(one).__name__ for one in chain)
+        event["at"] = [
+            f"{place.filename}:{place.lineno} {place.name}"
+            for one in reversed(chain)
+            for place in extract_tb(one.__traceback__)
+        ]
+    return event
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def logger() -> Any:

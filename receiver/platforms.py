@@ -56,11 +56,13 @@ class Platforms:
         done: frozenset[int] = frozenset(),
     ) -> Reply:
         api = api_of(connection)
+        if not path.startswith("/"):  # it would go on with the host's name, and lead elsewhere
+            raise Refused(f"{connection.name}: not a path below its API: {path[:100]}")
         url = (connection.api_url or api.url).rstrip("/") + path
         headers = await self.proof(connection, api)
         reply = await self.send(connection, method, url, headers, body)
         if reply.status == 401 and api.token_url:
-            self.tokens.pop(connection.name, None)  # it was withdrawn; once more with a new one
+            self.withdrawn(connection, headers)  # once more with a new one
             headers = await self.proof(connection, api)
             reply = await self.send(connection, method, url, headers, body)
         if not 200 <= reply.status < 300 and reply.status not in done:
@@ -91,6 +93,12 @@ class Platforms:
                 await self.renew(connection, api, token)
         return {"authorization": f"Bearer {token.value}"}
 
+    def withdrawn(self, connection: Connection, headers: Mapping[str, str]) -> None:
+        """This token is not taken any more; another call may have got a new one meanwhile."""
+        token = self.tokens.get(connection.name)
+        if token and headers == {"authorization": f"Bearer {token.value}"}:
+            token.expires_at = None
+
     async def renew(self, connection: Connection, api: Api, token: Token) -> None:
         form = {"grant_type": "client_credentials"} | ({"scope": api.scope} if api.scope else {})
         identity = connection.client_id or "", connection.client_secret or ""
@@ -113,7 +121,7 @@ class Platforms:
 
     def sort_out(self, connection: Connection, reply: Reply) -> None:
         reason = f"{connection.name} answered {reply.status}"
-        if reply.status < 500 and reply.status not in NOT_YET:
+        if 400 <= reply.status < 500 and reply.status not in NOT_YET:
             raise Refused(reason, reply.text)
         raise Unavailable(
             reason,
@@ -133,6 +141,9 @@ def read_token(connection: Connection, reply: Reply) -> tuple[str, timedelta]:
     """The token and how long it lasts; an hour where the platform does not say."""
     try:
         answer = json.loads(reply.body)
-        return str(answer["access_token"]), timedelta(seconds=int(answer.get("expires_in", 3600)))
+        token, lasts = answer["access_token"], answer.get("expires_in")
+        if not isinstance(token, str) or not token:
+            raise ValueError
+        return token, timedelta(seconds=3600 if lasts is None else int(lasts))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         raise Unavailable(f"{connection.name}: the token's answer is not understood") from None

@@ -16,7 +16,7 @@ PAUSE_LONGEST = 300.0
 
 def backoff(failures: int, chance: float) -> float:
     """Exponential with full jitter: `chance` of 1 s doubling to 10 min; failures counted from 1."""
-    return chance * min(LONGEST, FIRST * 2.0 ** min(failures, 20))
+    return chance * min(LONGEST, FIRST * 2.0 ** min(failures - 1, 20))
 
 
 def wait(failures: int, chance: float, retry_after: float | None) -> float:
@@ -41,7 +41,7 @@ def retry_after(value: str | None, now: datetime) -> float | None:
         return float(value.strip()[:9])
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, (aware - now).total_seconds())

@@ -63,6 +63,7 @@ def server(app: ASGIApp, settings: Settings) -> Server:
             proxy_headers=False,
             server_header=False,
             date_header=False,
+            timeout_keep_alive=75,  # longer than a load balancer keeps an idle connection
             timeout_graceful_shutdown=DRAIN_SECONDS,
             backlog=BACKLOG,
         )

@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 
+from prometheus_client import Counter
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -29,7 +30,8 @@ from receiver.inbox.records import Incoming, StoreUnavailable
 from receiver.oktopos import order_id
 from receiver.settings.model import Connection, Settings
 
-BODY_SECONDS = 10.0
+BODY_SECONDS = 10.0  # for the sender to send it and for us to keep it
+LINGER_SECONDS = 1.0
 RETRY_AFTER = 5
 SUSPECTS_WAITING = 200  # beyond it the genuine ones come first
 
@@ -50,20 +52,22 @@ class Answer:
     body: bytes = b""
     media_type: str | None = None
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    last: bool = False  # of its connection: the body is left unread
 
 
-def refusal(status: int, error: str, *headers: tuple[bytes, bytes]) -> Answer:
+def refusal(status: int, error: str, *headers: tuple[bytes, bytes], last: bool = False) -> Answer:
     body = json.dumps({"error": error}).encode()
-    return Answer(status, body, "application/json", headers)
+    if last:
+        headers = (*headers, (b"connection", b"close"))
+    return Answer(status, body, "application/json", headers, last)
 
 
-CLOSE = (b"connection", b"close")
 NOT_FOUND = refusal(404, "connection")
 NOT_ALLOWED = refusal(405, "method", (b"allow", b"POST, PUT, HEAD"))
 NOT_GENUINE = refusal(401, "signature")
-TOO_LARGE = refusal(413, "too large", CLOSE)
-ENCODED = refusal(415, "content-encoding", CLOSE)
-TOO_SLOW = refusal(408, "too slow", CLOSE)
+TOO_LARGE = refusal(413, "too large", last=True)
+ENCODED = refusal(415, "content-encoding", last=True)
+TOO_SLOW = refusal(408, "too slow", last=True)
 NOT_KEPT = refusal(503, "unavailable", (b"retry-after", str(RETRY_AFTER).encode()))
 
 
@@ -80,26 +84,42 @@ class Webhooks:
         if connection is None:
             result, answer = "unknown_connection", NOT_FOUND
         elif scope["method"] in ("POST", "PUT"):
-            result, answer = await self.take(connection, scope, receive)
+            try:
+                result, answer = await self.take(connection, scope, receive)
+            except asyncio.CancelledError:  # the drain waits no longer
+                await reply(send, NOT_KEPT)
+                raise
+            except Exception:  # a bug, an adapter's perhaps: nobody but us may see it
+                logger.exception("bug", connection=connection.name)
+                result, answer = "failed", NOT_KEPT
         else:
             result, answer = "method", Answer(200) if scope["method"] == "HEAD" else NOT_ALLOWED
         await reply(send, answer)
         note(connection.name if connection else "unknown", result, time.perf_counter() - started)
+        if answer.last:
+            await hang_up(receive, send)
 
     async def take(
         self, connection: Connection, scope: Scope, receive: Receive
     ) -> tuple[str, Answer]:
-        """verify > keep > answer: what became of it, and what the platform is told."""
-        headers = read_headers(scope, connection.adapter.headers)
-        if headers.pop("content-encoding", "identity") != "identity":
+        """What became of it, and what the platform is told."""
+        headers = read_headers(scope, wanted(connection.adapter.headers))
+        if headers.pop("content-encoding", "identity").lower() != "identity":
             return "encoded", ENCODED
+        body = None
         try:
-            body = await read_body(headers, receive, self.settings.max_body_bytes)
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await read_body(headers, receive, self.settings.max_body_bytes)
+                return await self.judge(connection, self.delivery(scope, headers, body))
         except TooLarge:
             return "too_large", TOO_LARGE
-        except (TimeoutError, Left):
+        except Left:
             return "too_slow", TOO_SLOW
-        delivery = self.delivery(scope, headers, body)
+        except TimeoutError:
+            return ("too_slow", TOO_SLOW) if body is None else self.not_kept("too slow to keep it")
+
+    async def judge(self, connection: Connection, delivery: Delivery) -> tuple[str, Answer]:
+        """verify > keep > answer."""
         try:
             connection.adapter.verify(delivery, connection.secrets)
         except Rejected as error:
@@ -108,9 +128,13 @@ class Webhooks:
         try:
             new = await self.inbox.keep(incoming(connection, delivery))
         except StoreUnavailable as error:
-            logger.error("store_unavailable", reason=str(error))
-            return "not_kept", NOT_KEPT
+            return self.not_kept(str(error))
         return ("kept" if new else "repeated"), acknowledged(connection.adapter.ack(delivery))
+
+    @staticmethod
+    def not_kept(reason: str) -> tuple[str, Answer]:
+        logger.error("store_unavailable", reason=reason)
+        return "not_kept", NOT_KEPT
 
     def delivery(self, scope: Scope, headers: Mapping[str, str], body: bytes) -> Delivery:
         query = scope["query_string"]
@@ -126,7 +150,7 @@ class Webhooks:
 
     def quarantine(self, connection: Connection, delivery: Delivery, reason: str) -> None:
         """Kept apart, without making the sender wait; genuine deliveries come first."""
-        if self.inbox.writer.queue.qsize() > SUSPECTS_WAITING:
+        if self.inbox.writer.waiting() > SUSPECTS_WAITING:
             return
         suspect = quarantine.Suspect(connection.name, delivery, reason)
         add = partial(quarantine.add, suspects=[suspect], now=delivery.received_at)
@@ -134,46 +158,55 @@ class Webhooks:
             self.inbox.writer.submit(add).add_done_callback(asyncio.Future.exception)
 
 
+@cache
+def arrived(connection: str, result: str) -> Counter:
+    return metrics.arrived.labels(connection, result)  # costs more than counting does
+
+
 def note(connection: str, result: str, seconds: float) -> None:
-    metrics.arrived.labels(connection, result).inc()
+    arrived(connection, result).inc()
     if result in ("kept", "repeated"):
         metrics.ack_seconds.observe(seconds)
     logger.info("delivery", connection=connection, result=result, ms=round(seconds * 1000, 1))
 
 
-def read_headers(scope: Scope, wanted: frozenset[str]) -> dict[str, str]:
-    """Those the adapter reads and those we do, lower-case, repeated ones joined."""
+OURS = frozenset({"content-type", "content-length", "content-encoding"})
+
+
+@cache
+def wanted(names: frozenset[str]) -> frozenset[bytes]:
+    """The headers an adapter reads and those we do, as they come."""
+    return frozenset(name.encode("latin-1") for name in names | OURS)
+
+
+def read_headers(scope: Scope, names: frozenset[bytes]) -> dict[str, str]:
+    """Only those; repeated ones joined."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
-        name = raw_name.decode("latin-1").lower()
-        if name in wanted or name in OURS:
-            value = raw_value.decode("latin-1")
+        if raw_name in names:
+            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
 
 
-OURS = frozenset({"content-type", "content-length", "content-encoding"})
-
-
 async def read_body(headers: dict[str, str], receive: Receive, limit: int) -> bytes:
-    """Raises TooLarge, TimeoutError and Left."""
+    """Raises TooLarge and Left."""
     length = headers.pop("content-length", "0")
     if length.isascii() and length.isdigit() and int(length[:20]) > limit:
         raise TooLarge
     chunks: list[bytes] = []
     size = 0
-    async with asyncio.timeout(BODY_SECONDS):
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise Left
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > limit:
-                raise TooLarge
-            chunks.append(chunk)
-            if not message.get("more_body", False):
-                return b"".join(chunks)
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Left
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise TooLarge
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
 
 
 def incoming(connection: Connection, delivery: Delivery) -> Incoming:
@@ -205,7 +238,17 @@ async def reply(send: Send, answer: Answer) -> None:
     if answer.media_type:
         headers.append((b"content-type", answer.media_type.encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+    await send({"type": "http.response.body", "body": answer.body, "more_body": answer.last})
+
+
+async def hang_up(receive: Receive, send: Send) -> None:
+    """Closes once the sender stops: a body that still arrives would be met by a reset, and that
+    takes our answer with it."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            while (await receive()).get("more_body"):
+                pass
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def not_found(_: Request, __: Exception) -> Response:
@@ -213,7 +256,7 @@ async def not_found(_: Request, __: Exception) -> Response:
 
 
 async def not_allowed(_: Request, __: Exception) -> Response:
-    return JSONResponse({"error": "method"}, 405)
+    return JSONResponse({"error": "method"}, 405, {"allow": "GET, HEAD"})
 
 
 async def unavailable(_: Request, __: Exception) -> Response:
@@ -226,7 +269,7 @@ def create_app(
 ) -> Starlette:
     webhooks = Webhooks(settings, inbox)
     health = Health(settings, inbox, draining)
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/webhooks/{connection}", webhooks),
             Route("/webhooks/{connection}/{rest:path}", webhooks),
@@ -237,3 +280,5 @@ def create_app(
         ],
         exception_handlers={404: not_found, 405: not_allowed, Exception: unavailable},
     )
+    app.router.redirect_slashes = False  # it would go wherever the Host header says
+    return app

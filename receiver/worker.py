@@ -123,13 +123,12 @@ class Worker:
     async def see_through(self, job: Job) -> None:
         """One job from its claim to its settlement, whatever happens on the way."""
         try:
-            settlement = await process(job, self.tools)
+            await self.settle(job, await process(job, self.tools))
         except StoreUnavailable as error:
-            settlement = self.unsettled(job, str(error))
+            await self.settle(job, self.unsettled(job, str(error)))
         except Exception:
             logger.exception("bug", connection=job.connection, job=job.id)
-            settlement = self.unsettled(job, "an error of ours, see the log")
-        await self.settle(job, settlement)
+            await self.settle(job, self.unsettled(job, "an error of ours, see the log"))
 
     def unsettled(self, job: Job, reason: str) -> Settlement:
         """Later: whether anything was sent is not known."""

@@ -1,5 +1,7 @@
 """What all tests share: the `--accept` option and how hard hypothesis tries."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -27,3 +29,9 @@ def accept(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """A database of the test's own, empty and not migrated."""
+    return f"sqlite:///{tmp_path / 'box.db'}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.contract import Delivery, Fetch, Line, Order, Unreadable
+from adapters.contract import Delivery, Fetch, Identity, Line, Order, Unreadable
 from adapters.payload import Tree, agreeing, worth
 from adapters.uber_eats import ADAPTER, cents
 from tests.goldens import Fixture, of
@@ -25,6 +25,10 @@ def notice(**changes: Any) -> Delivery:
     delivery = recorded("demo").unsigned()
     body = {**json.loads(delivery.body), **changes}
     return replace(delivery, body=json.dumps(body).encode())
+
+
+def identity(body: object) -> Identity:
+    return ADAPTER.identify(replace(notice(), body=json.dumps(body).encode()))
 
 
 def parsed(delivery: Delivery, order: object) -> Order:
@@ -98,6 +102,18 @@ def test_money_that_is_no_integer_is_unreadable(amount: object) -> None:
 )
 def test_cents(money: object, expected: int | None) -> None:
     assert cents(Tree(money)) == expected
+
+
+def test_what_has_no_event_id_is_known_by_its_message_or_its_bytes() -> None:
+    store = {"event_type": "store.provisioned", "store_id": "s-1"}
+    with_message = {**store, "webhook_meta": {"webhook_msg_uuid": "m-1"}}
+    assert identity(with_message) == ("m-1", None, "s-1", False)
+    assert identity(store)[0] == identity(store)[0] != identity({**store, "store_id": "s-2"})[0]
+
+
+def test_cancellation_overtakes_however_it_is_spelt() -> None:
+    said = {"event_id": "e-1", "event_type": "Orders.Failure", "meta": {"resource_id": ORDER}}
+    assert identity(said) == ("e-1", ORDER, None, True)
 
 
 def test_ready_is_not_said_of_a_legacy_order() -> None:

@@ -41,6 +41,7 @@ class Lane(Generic[T, R]):
     work: Callable[[Connection, Sequence[T]], Sequence[R]]
     name: str
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    fresh: list[Waiting[T, R]] = field(default_factory=list)  # of this turn of the loop
     queue: SimpleQueue[Waiting[T, R] | None] = field(default_factory=SimpleQueue)
     thread: threading.Thread | None = None
     closed: bool = False
@@ -55,15 +56,28 @@ class Lane(Generic[T, R]):
 
     def submit(self, item: T) -> asyncio.Future[R]:
         """The result once it is committed. Raises StoreUnavailable at once when overloaded."""
-        if self.closed or self.queue.qsize() >= LONGEST_QUEUE:
+        if self.closed or self.waiting() >= LONGEST_QUEUE:
             raise StoreUnavailable("too many deliveries wait to be kept")
+        if not self.fresh:
+            self.loop.call_soon(self._hand_over)
         future: asyncio.Future[R] = self.loop.create_future()
-        self.queue.put(Waiting(item, future))
+        self.fresh.append(Waiting(item, future))
         return future
+
+    def waiting(self) -> int:
+        return len(self.fresh) + self.queue.qsize()
+
+    def _hand_over(self) -> None:
+        """What one turn of the loop brought goes over at once: woken by the first of it, the
+        thread would fight for the interpreter with the loop that still reads the rest."""
+        for waiting in self.fresh:
+            self.queue.put(waiting)
+        self.fresh.clear()
 
     async def close(self) -> None:
         """Finishes what waits, then ends the thread."""
         self.closed = True
+        self._hand_over()
         self.queue.put(None)
         if self.thread:
             await asyncio.to_thread(self.thread.join)

@@ -86,7 +86,7 @@ def sort_out(reply: Reply, pos: Pos) -> None:
 
 def unavailable(reply: Reply, pos: Pos, *, sent: bool) -> NoReturn:
     raise Unavailable(
-        f"OktoPOS answered {reply.status}{reason(reply)}",
+        f"OktoPOS answered {reply.status}",  # goes to the log, where no peer's text may go
         reply.text,
         pos=pos.name,
         sent=sent,

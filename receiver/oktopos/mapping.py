@@ -19,6 +19,7 @@ Json: TypeAlias = dict[str, object]
 
 ORDER_ID_LENGTH = 64
 PICKUP_MARGIN = timedelta(minutes=5)
+ON_THE_WAY = timedelta(seconds=30)  # longer than any call: a time within it is past on arrival
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def check_sum(order: Order, total: int, pos: Pos) -> tuple[str, ...]:
 
 def pickup_json(order: Order, now: datetime) -> tuple[Json, tuple[str, ...]]:
     """OktoPOS answers a pickup time in the past with 503, so it never gets one."""
-    late = order.ready_at is not None and order.ready_at <= now
+    late = order.ready_at is not None and order.ready_at <= now + ON_THE_WAY
     ready_at = now + PICKUP_MARGIN if late else order.ready_at
     pickup = present(pickupToken=order.display_id, pickupTime=utc(ready_at) if ready_at else None)
     if late and order.ready_at and ready_at:

@@ -1,0 +1,155 @@
+"""The box without a line around it: what goes in, and single transactions on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, select
+
+from adapters.contract import Delivery
+from receiver.inbox import claim, settle
+from receiver.inbox.dialect import open_engine
+from receiver.inbox.keep import keep_many
+from receiver.inbox.records import (
+    Incoming,
+    Job,
+    OrderRecord,
+    PaymentRecord,
+    PosState,
+    PosVerdict,
+    Settlement,
+    State,
+)
+from receiver.inbox.tables import jobs, metadata
+
+T = TypeVar("T")
+NOW = datetime(2026, 7, 4, 12, tzinfo=UTC)
+DONE = Settlement(state=State.DONE)
+HELD = Settlement(state=State.HELD, reason="an operator must look")
+Row = dict[str, Any]
+
+
+def later(**by: float) -> datetime:
+    return NOW + timedelta(**by)
+
+
+def incoming(
+    delivery_id: str,
+    queue: str | None = None,
+    *,
+    connection: str = "plain",
+    pos: str | None = "mitte",
+    overtakes: bool = False,
+    at: datetime = NOW,
+    body: bytes = b"{}",
+) -> Incoming:
+    """A delivery; without a queue it has one of its own."""
+    headers = {"x-plain": "00"}
+    url = f"https://receiver.example/webhooks/{connection}"
+    return Incoming(
+        connection=connection,
+        delivery_id=delivery_id,
+        delivery=Delivery("POST", url, "", headers, body, at),
+        headers=headers,
+        queue=queue or delivery_id,
+        pos=pos,
+        overtakes=overtakes,
+    )
+
+
+@dataclass(slots=True)
+class Box:
+    """Each call is one transaction of its own."""
+
+    engine: Engine
+
+    def do(self, work: Callable[[Connection], T]) -> T:
+        with self.engine.begin() as connection:
+            return work(connection)
+
+    def keep(self, *batch: Incoming) -> list[bool]:
+        return list(self.do(lambda box: keep_many(box, batch)))
+
+    def claim(
+        self,
+        worker: str = "me",
+        *,
+        limit: int = 100,
+        now: datetime = NOW,
+        busy: Sequence[str] = (),
+    ) -> list[Job]:
+        return self.look(worker, limit=limit, now=now, busy=busy)[0]
+
+    def look(
+        self, worker: str, *, limit: int, now: datetime, busy: Sequence[str] = ()
+    ) -> tuple[list[Job], dict[str, PosState]]:
+        work = partial(claim.claim, worker=worker, limit=limit, now=now, busy=busy)
+        return self.do(work)
+
+    def one(self, worker: str = "me", *, now: datetime = NOW) -> Job:
+        (job,) = self.claim(worker, now=now)
+        return job
+
+    def settle(self, job: Job, settlement: Settlement = DONE, *, now: datetime = NOW) -> bool:
+        return self.do(lambda box: settle.settle(box, job, settlement, now))
+
+    def beat(self, worker: str = "me", *, now: datetime = NOW, alone: bool = False) -> int:
+        return self.do(partial(claim.heartbeat, worker=worker, now=now, alone=alone))
+
+    def judge(self, verdict: PosVerdict, *, now: datetime = NOW) -> None:
+        self.do(partial(settle.judge, verdict=verdict, now=now))
+
+    def rows(self, table: str) -> list[Row]:
+        """All of a table, by its key."""
+        found = metadata.tables[table]
+        query = select(found).order_by(*found.primary_key)
+        return [dict(row) for row in self.do(lambda box: box.execute(query).mappings().all())]
+
+    def row(self, job: Job) -> Row:
+        query = select(jobs).where(jobs.c.id == job.id)
+        return dict(self.do(lambda box: box.execute(query).mappings().one()))
+
+    def everything(self) -> Mapping[str, list[Row]]:
+        return {table: self.rows(table) for table in metadata.tables}
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Box]:
+    """A new box at `url`, made from its tables; migrating makes the same, as a test proves."""
+    engine = open_engine(url, writes=True)
+    try:
+        metadata.create_all(engine)
+        yield Box(engine)
+    finally:
+        engine.dispose()
+
+
+def queues(found: Sequence[Job]) -> list[str]:
+    return [job.queue for job in found]
+
+
+def order_record(order_id: str = "plain:o1", **changes: Any) -> OrderRecord:
+    known = {
+        "connection": "plain",
+        "pos": "mitte",
+        "platform_id": "o1",
+        "state": "created",
+        "created_at": NOW,
+        "references": (order_id, "O1"),
+    }
+    return OrderRecord(order_id=order_id, **{**known, **changes})
+
+
+def payment_record(order_id: str = "plain:o1", **changes: Any) -> PaymentRecord:
+    known = {"pos": "mitte", "status": "paid", "at": NOW, "reversal": False}
+    return PaymentRecord(order_id=order_id, **{**known, **changes})
+
+
+def call(name: str) -> str:
+    return json.dumps({"name": name, "method": "POST", "path": "/", "json": None, "done": []})

@@ -1,0 +1,377 @@
+"""The lane: one commit for all that waits, nobody answered before it, nobody spoilt by another."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, event, exc, func, select, text
+
+from receiver.inbox import Inbox, dialect, lane, open_inbox
+from receiver.inbox.dialect import open_engine, sqlite_path
+from receiver.inbox.migrate import migrate
+from receiver.inbox.records import StoreUnavailable
+from receiver.inbox.tables import deliveries
+from tests.box import incoming
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def inbox(database_url: str) -> AsyncIterator[Inbox]:
+    migrate(database_url)
+    found = await open_inbox(database_url)
+    yield found
+    await found.close()
+
+
+@contextmanager
+def hooked(engine: Engine, name: str, hook: Callable[..., None]) -> Iterator[None]:
+    event.listen(engine, name, hook)
+    try:
+        yield
+    finally:
+        event.remove(engine, name, hook)
+
+
+@contextmanager
+def counted(engine: Engine) -> Iterator[list[str]]:
+    """What was committed and rolled back."""
+    ends: list[str] = []
+    with (
+        hooked(engine, "commit", lambda _: ends.append("commit")),
+        hooked(engine, "rollback", lambda _: ends.append("rollback")),
+    ):
+        yield ends
+
+
+@asynccontextmanager
+async def stopped(inbox: Inbox) -> AsyncIterator[None]:
+    """What is submitted within waits until the end of it."""
+    busy, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop(_: Connection) -> None:
+        loop.call_soon_threadsafe(busy.set)
+        assert go_on.wait(10)
+
+    stopping = inbox.writer.submit(stop)
+    await busy.wait()
+    try:
+        yield
+    finally:
+        go_on.set()
+        await stopping
+
+
+def kept(inbox: Inbox) -> int:
+    """How many deliveries another process would see now."""
+    engine = open_engine(inbox.url, writes=False)
+    try:
+        with engine.begin() as connection:
+            return connection.execute(select(func.count()).select_from(deliveries)).scalar_one()
+    finally:
+        engine.dispose()
+
+
+def count(connection: Connection) -> int:
+    return connection.execute(select(func.count()).select_from(deliveries)).scalar_one()
+
+
+# One commit for all
+
+
+async def test_all_that_waits_shares_one_commit(inbox: Inbox) -> None:
+    with counted(inbox.writer.engine) as ends:
+        async with stopped(inbox):
+            keeping = [inbox.writer.submit(incoming(f"d{number}")) for number in range(100)]
+            counting = inbox.writer.submit(count)
+        assert await asyncio.gather(*keeping) == [True] * 100
+        assert await counting == 100
+    assert ends == ["commit", "commit"]
+
+
+async def test_no_batch_is_endless(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane, "LARGEST_BATCH", 10)
+    with counted(inbox.writer.engine) as ends:
+        async with stopped(inbox):
+            keeping = [inbox.writer.submit(incoming(f"d{number}")) for number in range(50)]
+        assert all(await asyncio.gather(*keeping))
+    assert ends == ["commit"] * 6
+
+
+async def test_one_alone_waits_for_no_other(inbox: Inbox) -> None:
+    with counted(inbox.writer.engine) as ends:
+        for number in range(3):
+            assert await inbox.keep(incoming(f"d{number}"))
+    assert ends == ["commit"] * 3
+
+
+async def test_each_gets_its_own_result(inbox: Inbox) -> None:
+    async with stopped(inbox):
+        first = inbox.writer.submit(incoming("d1"))
+        number = inbox.writer.submit(lambda _: 7)
+        again = inbox.writer.submit(incoming("d1"))
+        other = inbox.writer.submit(incoming("d2"))
+        text_ = inbox.writer.submit(lambda _: "seven")
+    results = list(await asyncio.gather(first, number, again, other, text_))
+    assert results == [True, 7, False, True, "seven"]
+
+
+async def test_looking_does_not_wait_for_the_writer(inbox: Inbox) -> None:
+    await inbox.keep(incoming("d1"))
+    async with stopped(inbox):
+        keeping = inbox.writer.submit(incoming("d2"))
+        assert await inbox.read(count) == 1
+    await keeping
+    assert await inbox.read(count) == 2
+
+
+# On disk before the answer
+
+
+async def test_nobody_is_answered_before_the_commit(inbox: Inbox) -> None:
+    committing, go_on = threading.Event(), threading.Event()
+
+    def slowly(_: Connection) -> None:
+        committing.set()
+        assert go_on.wait(10)
+
+    with hooked(inbox.writer.engine, "commit", slowly):
+        keeping = asyncio.ensure_future(inbox.keep(incoming("d1")))
+        await asyncio.to_thread(committing.wait, 10)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not keeping.done()
+        assert not inbox.arrived.is_set()
+        assert kept(inbox) == 0
+        go_on.set()
+        assert await keeping
+    assert kept(inbox) == 1
+    assert inbox.arrived.is_set()
+
+
+async def test_what_is_answered_is_seen_by_everyone(inbox: Inbox) -> None:
+    for number in range(5):
+        assert await inbox.keep(incoming(f"d{number}"))
+        assert kept(inbox) == number + 1
+
+
+async def test_a_commit_that_fails_is_no_answer(inbox: Inbox) -> None:
+    def fail(_: Connection) -> None:
+        raise exc.OperationalError("COMMIT", {}, Exception("disk I/O error"))
+
+    with hooked(inbox.writer.engine, "commit", fail):
+        async with stopped_quietly(inbox):
+            keeping = [inbox.writer.submit(incoming(f"d{number}")) for number in range(3)]
+        assert await all_unavailable(keeping)
+    assert kept(inbox) == 0
+    assert await inbox.keep(incoming("d1"))
+
+
+@asynccontextmanager
+async def stopped_quietly(inbox: Inbox) -> AsyncIterator[None]:
+    """As `stopped`, where stopping fails as well."""
+    try:
+        async with stopped(inbox):
+            yield
+    except StoreUnavailable:
+        pass
+
+
+async def all_unavailable(futures: list[asyncio.Future[Any]]) -> bool:
+    results = await asyncio.gather(*futures, return_exceptions=True)
+    return all(isinstance(result, StoreUnavailable) for result in results)
+
+
+# One that fails
+
+
+async def test_one_that_fails_spoils_no_other(inbox: Inbox) -> None:
+    def fail(connection: Connection) -> None:
+        connection.execute(deliveries.update().values(body=b""))
+        raise LookupError("a bug")
+
+    async with stopped(inbox):
+        before = [inbox.writer.submit(incoming(f"a{number}")) for number in range(20)]
+        failing = inbox.writer.submit(fail)
+        after = [inbox.writer.submit(incoming(f"b{number}")) for number in range(20)]
+    assert await asyncio.gather(*before, *after) == [True] * 40
+    with pytest.raises(LookupError, match="a bug"):
+        await failing
+    bodies = await inbox.read(lambda box: box.execute(select(deliveries.c.body)).scalars().all())
+    assert bodies == [b"{}"] * 40
+
+
+async def test_one_that_cannot_be_written_spoils_no_other(inbox: Inbox) -> None:
+    broken = incoming("bad", queue=object())  # type: ignore[arg-type]
+    async with stopped(inbox):
+        keeping = [inbox.writer.submit(one) for one in (incoming("d1"), broken, incoming("d2"))]
+    results = await asyncio.gather(*keeping, return_exceptions=True)
+    assert [results[0], results[2]] == [True, True]
+    assert isinstance(results[1], Exception)
+    assert not isinstance(results[1], StoreUnavailable)
+    assert kept(inbox) == 2
+
+
+async def test_who_left_is_not_missed(inbox: Inbox) -> None:
+    async with stopped(inbox):
+        leaving = asyncio.ensure_future(inbox.keep(incoming("d1")))
+        await asyncio.sleep(0)
+        staying = inbox.writer.submit(incoming("d2"))
+        leaving.cancel()
+    assert await staying
+    assert kept(inbox) == 2
+
+
+# The database away, and back
+
+
+async def test_an_outage_fails_all_and_passes(inbox: Inbox) -> None:
+    def lost(_: Connection) -> None:
+        raise exc.OperationalError("SELECT", {}, Exception("server closed the connection"))
+
+    with counted(inbox.writer.engine) as ends:
+        async with stopped_quietly(inbox):
+            keeping = [inbox.writer.submit(incoming("d1")), inbox.writer.submit(lost)]
+        assert await all_unavailable(keeping)
+    assert ends == ["commit", "rollback"]  # nobody was tried again on his own
+    assert await inbox.keep(incoming("d1"))
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    patience = "PRAGMA busy_timeout = 10000"
+    assert patience in dialect.PRAGMAS
+    short = tuple(pragma.replace("10000", "20") for pragma in dialect.PRAGMAS)
+    monkeypatch.setattr(dialect, "PRAGMAS", short)
+
+
+def file_of(inbox: Inbox) -> str:
+    path = sqlite_path(inbox.url)
+    if path is None:
+        pytest.skip("of SQLite only")
+    return str(path)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_database_that_another_has_locked(database_url: str) -> None:
+    migrate(database_url)
+    inbox = await open_inbox(database_url)
+    other = sqlite3.connect(file_of(inbox), isolation_level=None)
+    try:
+        assert await inbox.keep(incoming("d0"))
+        other.execute("BEGIN IMMEDIATE")
+        keeping = [inbox.writer.submit(incoming(f"d{number}")) for number in range(1, 30)]
+        assert await all_unavailable(keeping)
+        assert await inbox.read(count) == 1
+        other.execute("ROLLBACK")
+        assert await inbox.keep(incoming("d1"))
+    finally:
+        other.close()
+        await inbox.close()
+
+
+async def test_a_disk_that_is_full(inbox: Inbox) -> None:
+    file_of(inbox)
+
+    def limit(connection: Connection) -> None:
+        pages = connection.execute(text("PRAGMA page_count")).scalar_one()
+        connection.execute(text(f"PRAGMA max_page_count = {pages + 8}"))
+
+    def unlimit(connection: Connection) -> None:
+        connection.execute(text("PRAGMA max_page_count = 1073741823"))
+
+    await inbox.write(limit)
+    huge = bytes(1_000_000)
+    with pytest.raises(StoreUnavailable):
+        await inbox.keep(incoming("d1", body=huge))
+    assert kept(inbox) == 0
+    await inbox.write(unlimit)
+    assert await inbox.keep(incoming("d1", body=huge))
+
+
+async def test_an_error_of_ours_is_not_taken_for_an_outage(inbox: Inbox) -> None:
+    """Else it would be tried again for ever, as if the database were away."""
+
+    def wrong(connection: Connection) -> None:
+        connection.execute(text("SELECT no_such_column FROM jobs"))
+
+    with pytest.raises(Exception, match="no_such_column") as caught:
+        await inbox.write(wrong)
+    assert not isinstance(caught.value, StoreUnavailable)
+
+
+# Too much, and the end
+
+
+async def test_too_many_are_turned_away_at_once(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "LONGEST_QUEUE", 10)
+    async with stopped(inbox):
+        keeping = [inbox.writer.submit(incoming(f"d{number}")) for number in range(10)]
+        with pytest.raises(StoreUnavailable):
+            inbox.writer.submit(incoming("one more"))
+        with pytest.raises(StoreUnavailable):
+            await inbox.keep(incoming("and another"))
+    assert await asyncio.gather(*keeping) == [True] * 10
+    assert await inbox.keep(incoming("one more"))
+    assert kept(inbox) == 11
+
+
+async def test_closing_finishes_what_waits(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "LARGEST_BATCH", 7)
+    migrate(database_url)
+    inbox = await open_inbox(database_url)
+    async with stopped(inbox):
+        keeping = [inbox.writer.submit(incoming(f"d{number}")) for number in range(50)]
+        closing = asyncio.create_task(inbox.close())
+        await asyncio.sleep(0)
+        with pytest.raises(StoreUnavailable):
+            await inbox.keep(incoming("too late"))
+    await closing
+    assert await asyncio.gather(*keeping) == [True] * 50
+    assert kept(inbox) == 50
+    with pytest.raises(StoreUnavailable):
+        await inbox.keep(incoming("far too late"))
+
+
+async def test_nothing_is_left_running(database_url: str) -> None:
+    before = set(threading.enumerate())
+    migrate(database_url)
+    inbox = await open_inbox(database_url)
+    await inbox.keep(incoming("d1"))
+    await inbox.close()
+    assert {
+        thread.name for thread in set(threading.enumerate()) - before if "box" in thread.name
+    } == set()
+    assert not any(thread.name == "checkpoint" for thread in set(threading.enumerate()) - before)
+
+
+async def test_the_log_is_moved_into_the_database(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the writer, which is told never to do it itself."""
+    monkeypatch.setattr(dialect, "CHECKPOINT_SECONDS", 0.01)
+    migrate(database_url)
+    inbox = await open_inbox(database_url)
+    try:
+        path = file_of(inbox)
+        await inbox.keep(incoming("d1", body=b"a body of its own"))
+        while b"a body of its own" not in await asyncio.to_thread(read, path):
+            await asyncio.sleep(0.01)
+    finally:
+        await inbox.close()
+
+
+def read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()

@@ -1,0 +1,433 @@
+"""Payment callbacks on the line: whose they are, when they may go, and what they may change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from receiver.inbox import operate
+from receiver.serve import create_tools, working
+from tests.orders import plain_order
+from tests.plain import AT, body, cancellation, order, payment
+from tests.running import Json, Line, eventually, line
+from tests.tills import tills
+
+pytestmark = pytest.mark.anyio
+
+TELL = "/v1/order/set-payment-status"
+STRANGE = {"name": "Tea", "quantity": 1, "unit_price": 990, "pos_ref": None, "item_id": "i-7"}
+UNPAID: Any = {"payment": "call_for_payment"}
+
+
+def at(minutes: int) -> str:
+    """So many minutes after the order was placed."""
+    return f"2026-11-23T11:{minutes:02d}:00Z"
+
+
+async def pay(run: Line, reference: str | None = "O1", status: str = "paid", **more: Any) -> int:
+    return await run.send(payment(reference, status, **more), to="pay")
+
+
+async def told(run: Line) -> list[tuple[str, str]]:
+    """(orderId, status) of every change OktoPOS took, order by order."""
+    return [
+        (held["orderId"], step["status"])
+        for held in await run.orders()
+        for step in held["history"]
+        if step["kind"] == "payment"
+    ]
+
+
+async def pass_by(run: Line, order_id: str = "another") -> None:
+    await run.until(await run.send(order(order_id)), "done")
+
+
+def outcomes(job: Json) -> list[str]:
+    return [step["outcome"] for step in job["attempts"]]
+
+
+# Before, while and after its order is on its way
+
+
+async def test_a_payment_waits_for_its_order(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        paid = await pay(run)
+        waiting = await run.until(paid, "waiting")
+        assert waiting["reason"] == "order O1 is not known yet"
+        await run.send(order(**UNPAID))
+        await run.until(paid, "done")
+        assert [call["path"] for call in await run.calls()] == ["/v1/order/create", TELL]
+        assert await told(run) == [("plain:o1", "paid")]
+
+
+@pytest.mark.parametrize("reference", ["plain:o1", "o1", "O1", "shop-77"])
+async def test_an_order_is_known_by_each_of_its_names(tmp_path: Path, reference: str) -> None:
+    async with line(tmp_path) as run:
+        await run.until(await run.send(order(references=["shop-77"], **UNPAID)), "done")
+        await run.until(await pay(run, reference), "done")
+        assert await told(run) == [("plain:o1", "paid")]
+        (held,) = await run.orders()
+        assert held["history"][-1]["date"] == AT
+
+
+async def test_it_waits_while_its_order_is_retried(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        await run.fault("retry_after", path="order/create", seconds=600, times=1)
+        await run.until(await run.send(order(**UNPAID)), "waiting")
+        paid = await pay(run)
+        waiting = await run.until(paid, "waiting")
+        assert waiting["reason"] == "order plain:o1 is on its way"
+        run.clock.turn(seconds=120)
+        await pass_by(run)
+        assert (await run.job(paid))["state"] == "waiting"
+        run.clock.turn(seconds=600)
+        await run.until(paid, "done")
+        assert await told(run) == [("plain:o1", "paid")]
+
+
+async def test_it_waits_while_its_order_is_held(tmp_path: Path) -> None:
+    articles: dict[str, str] = {}
+    async with line(tmp_path, connection={"articles": articles}) as run:
+        held = await run.send(order(lines=[STRANGE], **UNPAID))
+        await run.until(held, "held")
+        paid = await pay(run)
+        await run.until(paid, "waiting")
+        run.clock.turn(minutes=9)
+        await pass_by(run)
+        assert await told(run) == []
+        articles["i-7"] = "4711"
+        await replay(run, held)
+        await run.until(paid, "done")
+        assert await told(run) == [("plain:o1", "paid")]
+
+
+async def replay(run: Line, job: int) -> None:
+    now = run.clock()
+    await run.inbox.write(lambda box: operate.act(box, "replay", [job], now))
+    run.inbox.arrived.set()
+
+
+async def test_it_goes_with_an_order_that_was_refused(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        await run.fault("fail", path="order/create", status=422, times=1)
+        await run.until(await run.send(order(**UNPAID)), "dead")
+        dead = await run.until(await pay(run), "dead")
+        assert dead["reason"] == "its order plain:o1 was refused by OktoPOS"
+        assert all(call["path"] != TELL for call in await run.calls())
+
+
+async def test_it_does_not_wait_for_ever_for_an_order_that_was_given_up(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        await run.fault("retry_after", path="order/create", seconds=3000)
+        job = await run.send(order(**UNPAID))
+        await run.until(job, "waiting")
+        paid = await pay(run)
+        await run.until(paid, "waiting")
+        run.clock.turn(hours=25)
+        await run.until(job, "dead")
+        run.clock.turn(hours=25)
+        assert await run.until(paid, "held", "dead")
+
+
+async def test_nothing_is_told_of_an_order_canceled_before_it_was_created(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        held = await run.send(order(lines=[STRANGE], **UNPAID))
+        await run.until(held, "held")
+        await run.until(await run.send(cancellation()), "done")
+        await run.until(held, "done")
+        end = await run.until(await pay(run, status="canceled"), "done", "ignored")
+        assert "canceled before it was created" in end["reason"]
+        assert await run.calls() == []
+
+
+async def test_nor_of_one_whose_cancellation_came_first(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        await run.until(await run.send(cancellation()), "done")
+        await run.until(await run.send(order(**UNPAID)), "done")
+        end = await run.until(await pay(run), "done", "ignored")
+        assert "canceled before it was created" in end["reason"]
+        assert await run.calls() == []
+
+
+async def test_a_canceled_order_s_refund_is_told(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        await run.until(await run.send(order()), "done")
+        await run.until(await run.send(cancellation()), "done")
+        await run.until(await pay(run, status="canceled", reversal=True, at=at(30)), "done")
+        assert await told(run) == [("plain:o1", "canceled")]
+
+
+# Orders we have never seen
+
+
+async def known_to_the_shop(run: Line, order_id: str) -> None:
+    """An order that the shop sent to OktoPOS itself."""
+    headers = {"X-API-Key": "sandbox"}
+    answer = await run.till.post("/v1/order/create", json=plain_order(order_id), headers=headers)
+    assert answer.status_code == 200
+
+
+async def test_forwarded_as_it_is_after_a_minute(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        await known_to_the_shop(run, "shop-77")
+        paid = await pay(run, "shop-77", "error")
+        await run.until(paid, "waiting")
+        run.clock.turn(seconds=50)
+        await pass_by(run)
+        assert (await run.job(paid))["state"] == "waiting"
+        run.clock.turn(seconds=11)
+        await run.until(paid, "done")
+        assert await told(run) == [("shop-77", "error")]
+        await pay(run, "shop-77", "paid", at=at(1))
+        run.clock.turn(seconds=61)
+        await eventually(lambda: told(run), lambda found: ("shop-77", "paid") in found)
+
+
+async def test_an_order_that_oktopos_does_not_know_either(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        paid = await pay(run, "nobody's")
+        await run.until(paid, "waiting")
+        run.clock.turn(seconds=61)
+        dead = await run.until(paid, "dead")
+        assert "OktoPOS refused with 404" in dead["reason"]
+
+
+async def test_or_held_where_that_is_set(tmp_path: Path) -> None:
+    async with line(tmp_path, paying={"unknown_order": "hold"}) as run:
+        await known_to_the_shop(run, "shop-77")
+        paid = await pay(run, "shop-77")
+        await run.until(paid, "waiting")
+        run.clock.turn(seconds=61)
+        held = await run.until(paid, "held")
+        assert held["reason"] == (
+            'order shop-77 is not known (connections.pay.unknown_order = "hold")'
+        )
+        assert await told(run) == []
+
+
+async def test_two_orders_of_one_name_are_an_operator_s_business(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        await run.until(await run.send(order("o1", display_id="17")), "done")
+        await run.until(await run.send(order("17", display_id=None)), "done")
+        held = await run.until(await pay(run, "17", "error"), "held")
+        assert "plain:o1" in held["reason"]
+        assert "plain:17" in held["reason"]
+        assert await told(run) == []
+
+
+# Everything late: after an outage, or a stop of ours
+
+
+async def test_after_a_stop_a_payment_still_waits_for_its_order(tmp_path: Path) -> None:
+    """Both came while the worker was away: the payment's minute is over, its order's is not."""
+    async with line(tmp_path, work=False) as away:
+        await away.post(body(order(**UNPAID)))
+        await away.post(body(payment("O1")), to="pay")
+    async with line(tmp_path, work=False) as run:
+        run.clock.turn(minutes=5)
+        await worked(run)
+        assert await told(run) == [("plain:o1", "paid")]
+
+
+async def worked(run: Line) -> None:
+    """A worker of its own until the payment has ended."""
+    tools = replace(create_tools(run.settings, run.inbox), clock=run.clock, chance=lambda: 0.0)
+    async with working(tools):
+        await eventually(run.jobs, ended)
+
+
+def ended(jobs: list[Json]) -> bool:
+    return all(job["state"] in ("done", "dead", "held") for job in jobs)
+
+
+async def test_after_an_outage_of_the_pos_a_payment_still_waits_for_its_order(
+    tmp_path: Path,
+) -> None:
+    async with line(tmp_path) as run:
+        await run.fault("forbid")
+        await run.until(await run.send(order("first")), "waiting")
+        await run.send(order(**UNPAID))
+        paid = await pay(run)
+        await run.mend()
+        run.clock.turn(minutes=5)
+        await run.until(paid, "done", "dead", "held")
+        assert await told(run) == [("plain:o1", "paid")]
+
+
+async def test_after_a_stop_a_refund_still_finds_its_payment(tmp_path: Path) -> None:
+    async with line(tmp_path, work=False) as run:
+        await run.post(body(order(**UNPAID)))
+        refund = payment(None, "canceled", reversal=True, at=at(30))
+        await run.post(body(refund), to="pay")
+        await run.post(body(payment("O1")), to="pay")
+        run.clock.turn(minutes=5)
+        await worked(run)
+        assert [status for _, status in await told(run)][-1] == "canceled"
+
+
+# Payments that name only themselves
+
+
+async def test_a_refund_finds_its_order_by_the_payment(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        await run.until(await run.send(order(**UNPAID)), "done")
+        await run.until(await pay(run, payment_ids=["pi_1", "ch_1"]), "done")
+        refund = await pay(run, None, "canceled", payment_ids=["ch_1"], reversal=True, at=at(30))
+        await run.until(refund, "done")
+        assert await told(run) == [("plain:o1", "paid"), ("plain:o1", "canceled")]
+
+
+async def test_a_refund_waits_for_the_event_that_names_its_order(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        await run.until(await run.send(order(**UNPAID)), "done")
+        refund = await pay(run, None, "canceled", reversal=True, at=at(30))
+        waiting = await run.until(refund, "waiting")
+        assert waiting["reason"] == "no event has named the order of this payment yet"
+        await run.until(await pay(run), "done")
+        await run.until(refund, "done")
+        assert (await run.orders())[0]["paymentStatus"] == "canceled"
+
+
+async def test_it_does_not_wait_for_ever(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        refund = await pay(run, None, "canceled", payment_ids=["pi_1", "ch_1"], reversal=True)
+        await run.until(refund, "waiting")
+        run.clock.turn(seconds=61)
+        held = await run.until(refund, "held")
+        assert held["reason"] == "payment pi_1, ch_1 names no order that we know"
+
+
+async def test_one_that_names_nothing_at_all(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        job = await pay(run, None, payment_ids=[])
+        await eventually(lambda: run.job(job), lambda found: found["fence"] > 0)
+        run.clock.turn(seconds=61)
+        end = await run.until(job, "held", "dead")
+        assert "error" not in outcomes(end)  # no fault of ours
+
+
+async def test_a_refund_finds_the_payment_of_an_order_still_on_its_way(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        await run.fault("retry_after", path="order/create", seconds=600, times=1)
+        await run.until(await run.send(order(**UNPAID)), "waiting")
+        paid, refund = await pay(run), await pay(run, None, "canceled", reversal=True, at=at(30))
+        await run.until(paid, "waiting")
+        await run.until(refund, "waiting")
+        run.clock.turn(seconds=600)
+        await run.until(paid, "done")
+        await run.until(refund, "done")
+        assert (await run.orders())[0]["paymentStatus"] == "canceled"
+
+
+async def test_two_payments_of_one_delivery(tmp_path: Path) -> None:
+    """Some providers send many at once, each of another order."""
+    async with line(tmp_path) as run:
+        for name in ("o1", "o2"):
+            await run.until(await run.send(order(name, **UNPAID)), "done")
+        both = (payment("O1"), payment("O2", payment_ids=["pi_2"]))
+        await run.until(await run.send(*both, to="pay"), "done")
+        assert await told(run) == [("plain:o1", "paid"), ("plain:o2", "paid")]
+
+
+# What may change what
+
+
+async def test_what_the_order_said_counts(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        await run.until(await run.send(order()), "done")
+        for status in ("paid", "appointed", "error"):
+            end = await run.until(await pay(run, status=status, at=at(5)), "done")
+            assert outcomes(end) == ["unchanged"]
+        assert await told(run) == []
+
+
+async def test_older_news_change_nothing(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        await run.until(await run.send(order(**UNPAID)), "done")
+        await run.until(await pay(run, status="error", at=at(20)), "done")
+        end = await run.until(await pay(run, status="appointed", at=at(10)), "done")
+        assert outcomes(end) == ["unchanged"]
+        await run.until(await pay(run, status="appointed", at=at(30)), "done")
+        assert [status for _, status in await told(run)] == ["error", "appointed"]
+
+
+async def test_paid_is_never_hidden(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        await run.until(await run.send(order(**UNPAID)), "done")
+        for status, when in (("paid", 10), ("canceled", 20), ("error", 30), ("appointed", 5)):
+            await run.until(await pay(run, status=status, at=at(when)), "done")
+        assert await told(run) == [("plain:o1", "paid")]
+
+
+async def test_paid_though_news_of_a_failure_came_first(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        await run.until(await run.send(order(**UNPAID)), "done")
+        await run.until(await pay(run, status="error", at=at(30)), "done")
+        await run.until(await pay(run, status="paid", at=at(10)), "done")
+        assert [status for _, status in await told(run)] == ["error", "paid"]
+
+
+async def test_given_back_and_won_again(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        await run.until(await run.send(order()), "done")
+        for status, when, reversal in (
+            ("canceled", 10, True),
+            ("paid", 15, False),
+            ("paid", 20, True),
+        ):
+            await run.until(await pay(run, status=status, at=at(when), reversal=reversal), "done")
+        assert [status for _, status in await told(run)] == ["canceled", "paid"]
+
+
+async def test_a_failed_change_is_told_later_and_once(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        await run.until(await run.send(order(**UNPAID)), "done")
+        await run.fault("fail", path="order/set-payment-status", times=1)
+        await run.fault("drop_after", path="order/set-payment-status", times=1)
+        await run.fault("garbage", path="order/set-payment-status", times=1)  # whoever said so
+        end = await run.until(await pay(run), "done")
+        assert outcomes(end) == ["unavailable", "ambiguous", "ambiguous", "told"]
+        assert (await run.orders())[0]["paymentStatus"] == "paid"
+
+
+async def test_many_at_once_end_as_the_guard_says(tmp_path: Path) -> None:
+    """All of one order, in whatever order they are taken: one after the other."""
+    async with line(tmp_path) as run:
+        await run.until(await run.send(order(**UNPAID)), "done")
+        news = [("error", 1), ("paid", 2), ("appointed", 3), ("error", 4), ("canceled", 5)]
+        for status, when in [*news, *reversed(news)]:
+            await run.post(body(payment("O1", status, at=at(when))), to="pay")
+        await eventually(run.jobs, ended)
+        assert (await run.orders())[0]["paymentStatus"] == "paid"
+        statuses = [status for _, status in await told(run)]
+        assert all(one != other for one, other in pairwise(statuses))
+        assert "paid" not in statuses[:-1]
+
+
+# Several POS
+
+
+async def test_the_order_s_own_pos_is_told(tmp_path: Path) -> None:
+    async with tills(tmp_path) as both:
+        await both.line.until(await both.send_nord("n1", **UNPAID), "done")
+        await both.line.until(await pay(both.line, "N1"), "done")
+        (held,) = (await both.nord.get("/_sandbox/orders")).json()
+        assert held["paymentStatus"] == "paid"
+
+
+async def test_another_s_order_is_none_of_ours_and_costs_no_more_than_one_look(
+    tmp_path: Path,
+) -> None:
+    async with tills(tmp_path, pay_stores={"*": "mitte"}) as both:
+        await both.line.until(await both.send_nord("n1", **UNPAID), "done")
+        paid = await pay(both.line, "N1")
+        await eventually(lambda: both.line.job(paid), lambda job: job["fence"] > 0)
+        for number in range(10):
+            await pass_by(both.line, f"another{number}")
+        job = await both.line.job(paid)
+        assert job["state"] == "waiting"
+        assert job["fence"] <= 2

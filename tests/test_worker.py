@@ -1,0 +1,384 @@
+"""The worker when something is wrong: with us, with the database, with another worker."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from receiver import worker
+from receiver.inbox import dialect, settle
+from receiver.inbox.dialect import only_worker
+from receiver.inbox.records import Attempt, Job, Settlement, State, StoreUnavailable
+from receiver.pipeline import process
+from receiver.pipeline.tools import Tools
+from receiver.serve import create_tools, working
+from receiver.worker import Worker
+from tests.plain import body, cancellation, order, payment
+from tests.running import Json, Line, eventually, line
+
+pytestmark = pytest.mark.anyio
+
+CREATE = "/v1/order/create"
+
+
+class Log:
+    """What the worker said, and how loudly."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, str, Json]] = []
+
+    def __getattr__(self, level: str) -> Any:
+        return lambda event, **fields: self.said.append((level, event, fields))
+
+    def events(self, *of: str) -> list[tuple[str, str]]:
+        return [(level, event) for level, event, _ in self.said if event in of]
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> Log:
+    found = Log()
+    monkeypatch.setattr(worker, "logger", found)
+    return found
+
+
+@pytest.fixture
+def restless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything that is done now and then is done all the time."""
+    monkeypatch.setattr(worker, "HEARTBEAT_SECONDS", 0.02)
+    monkeypatch.setattr(worker, "STORE_DOWN_SECONDS", 0.02)
+    monkeypatch.setattr(worker, "IDLE_SECONDS", 0.02)
+
+
+def tools(run: Line) -> Tools:
+    return replace(create_tools(run.settings, run.inbox), clock=run.clock, chance=lambda: 0.0)
+
+
+async def asked(run: Line) -> list[int | None]:
+    return [call["status"] for call in await run.calls() if call["path"] == CREATE]
+
+
+async def booked(run: Line) -> list[str]:
+    return sorted(held["orderId"] for held in await run.orders())
+
+
+def outcomes(job: Json) -> list[str]:
+    return [step["outcome"] for step in job["attempts"]]
+
+
+# A bug of ours
+
+
+async def test_a_bug_of_an_adapter_costs_time_and_nothing_else(tmp_path: Path, log: Log) -> None:
+    async with line(tmp_path) as run:
+        bad = await run.send(order("bad"), bug=True)
+        waiting = await run.until(bad, "waiting")
+        assert waiting["reason"] == "an error of ours, see the log"
+        assert outcomes(waiting) == ["error"]
+        await run.until(await run.send(order("good")), "done")
+        for failures in (2, 3):
+            run.clock.turn(minutes=10)
+            await eventually(lambda: run.job(bad), failed(failures))
+        assert log.events("bug") == [("exception", "bug")] * 3
+        run.clock.turn(days=9)
+        found = await eventually(lambda: run.job(bad), failed(4))
+        assert found["state"] == "waiting"
+
+
+def failed(times: int) -> Callable[[Json], bool]:
+    return lambda found: bool(found["failures"] == times)
+
+
+async def test_the_order_of_its_queue_holds_through_a_bug(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        await run.until(await run.send(order("o1"), bug=True), "waiting")
+        second = await run.send(order("o1"))
+        await run.until(await run.send(order("o2")), "done")
+        assert (await run.job(second))["fence"] == 0
+
+
+async def test_a_settlement_that_cannot_be_written_blocks_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the job would be running for ever, and all that follows in its queue would wait."""
+    really, broken = settle.settle, iter([True])
+
+    def settle_badly(connection: Any, job: Job, settlement: Settlement, now: Any) -> bool:
+        if next(broken, False):
+            raise ValueError("text with something no database takes")
+        return really(connection, job, settlement, now)
+
+    monkeypatch.setattr(settle, "settle", settle_badly)
+    async with line(tmp_path) as run:
+        job = await run.send(order())
+        await eventually(lambda: asked(run), bool)
+        run.clock.turn(minutes=1)
+        await run.until(job, "done")
+        assert await asked(run) == [200, 409]
+        assert await booked(run) == ["plain:o1"]
+
+
+# A worker that is killed
+
+
+async def claimed_by_one_that_dies(run: Line, *orders: str) -> list[Job]:
+    for name in orders:
+        await run.post(body(order(name)))
+    lost = Worker(tools(run), name="lost")
+    await lost.take_up()
+    jobs = await lost.claim()
+    assert len(jobs) == len(orders)
+    return jobs
+
+
+async def test_its_work_is_taken_up_at_once_by_the_only_one(tmp_path: Path) -> None:
+    async with line(tmp_path, work=False) as run:
+        jobs = await claimed_by_one_that_dies(run, "o1", "o2", "o3")
+        async with working(tools(run)):
+            ends = [await run.until(job.id, "done") for job in jobs]
+        assert [outcomes(end) for end in ends] == [["interrupted", "created"]] * 3
+        assert await asked(run) == [200] * 3
+
+
+async def test_what_it_had_sent_is_not_booked_twice(tmp_path: Path) -> None:
+    async with line(tmp_path, work=False) as run:
+        (job,) = await claimed_by_one_that_dies(run, "o1")
+        dead = tools(run)
+        settlement = await process(job, dead)
+        assert settlement.state is State.DONE
+        await dead.http.close()
+        async with working(tools(run)):
+            done = await run.until(job.id, "done")
+        assert outcomes(done) == ["interrupted", "created"]
+        assert await asked(run) == [200, 409]
+        assert await booked(run) == ["plain:o1"]
+        async with working(tools(run)):
+            await run.until(await run.send(cancellation()), "done")
+        assert (await run.orders())[0]["status"] == "canceled"
+
+
+async def test_or_held_where_an_operator_wants_to_decide(tmp_path: Path) -> None:
+    async with line(tmp_path, work=False, pos={"on_ambiguous": "hold"}) as run:
+        (job,) = await claimed_by_one_that_dies(run, "o1")
+        async with working(tools(run)):
+            held = await run.until(job.id, "held")
+        assert "may stand at OktoPOS already" in held["reason"]
+        assert await run.calls() == []
+
+
+@pytest.mark.usefixtures("restless")
+async def test_beside_others_it_is_waited_for(tmp_path: Path) -> None:
+    async with line(tmp_path, work=False) as run:
+        unlock = only_worker(run.inbox.url)
+        assert unlock
+        (job,) = await claimed_by_one_that_dies(run, "o1")
+        async with working(tools(run)) as other:
+            assert other.unlock is None
+            await run.until(await run.send(order("o2")), "done")
+            run.clock.turn(seconds=11)
+            await run.until(await run.send(order("o3")), "done")
+            assert (await run.job(job.id))["owner"] == "lost"
+            run.clock.turn(seconds=2)
+            await run.until(job.id, "done")
+        unlock()
+
+
+async def test_what_it_settles_after_all_changes_nothing(tmp_path: Path, log: Log) -> None:
+    async with line(tmp_path, work=False) as run:
+        (job,) = await claimed_by_one_that_dies(run, "o1")
+        async with working(tools(run)):
+            before = await run.until(job.id, "done")
+        late = Settlement(state=State.HELD, reason="late", attempts=(Attempt("held", "late"),))
+        await Worker(tools(run)).settle(job, late)
+        assert await run.job(job.id) == before
+        assert log.said[-1][2]["state"] == "taken_over"
+
+
+async def test_two_workers_share_and_never_meet(tmp_path: Path) -> None:
+    async with line(tmp_path, work=False) as run, working(tools(run)), working(tools(run)):
+        for number in range(20):
+            await run.post(body(order(f"o{number}", payment="call_for_payment")))
+            await run.post(body(order(f"o{number}")))
+            await run.post(body(payment(f"O{number}")), to="pay")
+        await eventually(run.jobs, all_ended)
+        states = Counter(job["state"] for job in await run.jobs(limit=100))
+        assert states == {"done": 60}
+        assert await asked(run) == [200] * 20
+        assert {held["paymentStatus"] for held in await run.orders()} == {"paid"}
+
+
+def all_ended(jobs: list[Json]) -> bool:
+    return all(job["state"] in ("done", "dead", "held", "ignored") for job in jobs)
+
+
+def test_only_one_is_alone(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'box.db'}"
+    first = only_worker(url)
+    assert first
+    assert only_worker(url) is None
+    first()
+    again = only_worker(url)
+    assert again
+    again()
+    assert only_worker("postgresql+psycopg://somewhere/else") is None
+
+
+# Draining
+
+
+async def test_what_is_under_way_is_settled_and_nothing_new_begun(tmp_path: Path) -> None:
+    async with line(tmp_path, work=False) as run:
+        await run.fault("slow", seconds=0.3, times=1)
+        async with working(tools(run)) as draining:
+            first = await run.send(order("o1"))
+            await eventually(run.orders, bool)
+            draining.stop()
+            second = await run.send(order("o2"))
+        assert (await run.job(first))["state"] == "done"
+        assert (await run.job(second))["fence"] == 0
+
+
+async def test_what_does_not_end_in_time_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "DRAIN_SECONDS", 0.05)
+    async with line(tmp_path, work=False) as run:
+        await run.fault("slow", seconds=60, times=1)
+        async with working(tools(run)):
+            job = await run.send(order())
+            await eventually(run.orders, bool)
+        left = await run.job(job)
+        assert (left["state"], left["owner"], left["sent"]) == ("ready", None, True)
+        async with working(tools(run)):
+            await run.until(job, "done")
+        assert await asked(run) == [200, 409]
+        assert await booked(run) == ["plain:o1"]
+
+
+# The database away
+
+
+class Outage:
+    """The file, locked by another, as long as it lasts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.other = sqlite3.connect(folder / "box.db", isolation_level=None)
+
+    def begin(self) -> None:
+        self.other.execute("BEGIN IMMEDIATE")
+
+    def end(self) -> None:
+        self.other.execute("ROLLBACK")
+
+
+@asynccontextmanager
+async def fragile(folder: Path, **more: Any) -> AsyncIterator[tuple[Line, Outage]]:
+    with impatience():
+        async with line(folder, **more) as run:
+            outage = Outage(folder)
+            try:
+                yield run, outage
+            finally:
+                outage.other.close()
+
+
+@contextmanager
+def impatience() -> Any:
+    short = tuple(pragma.replace("10000", "20") for pragma in dialect.PRAGMAS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dialect, "PRAGMAS", short)
+        yield
+
+
+@pytest.mark.usefixtures("restless")
+async def test_an_outage_of_the_database_is_waited_for(tmp_path: Path, log: Log) -> None:
+    async with fragile(tmp_path) as (run, outage):
+        await run.until(await run.send(order("o1")), "done")
+        outage.begin()
+        said = body(order("o2"))
+        assert (await run.post(said)).status_code == 503
+
+        async def complaints() -> int:
+            return len(log.events("store_unavailable"))
+
+        await eventually(complaints, lambda count: count > 2)
+        outage.end()
+        assert (await run.post(said)).status_code == 200
+        await eventually(lambda: booked(run), lambda found: found == ["plain:o1", "plain:o2"])
+
+
+@pytest.mark.usefixtures("restless")
+async def test_what_was_done_during_it_is_settled_after_it(tmp_path: Path, log: Log) -> None:
+    async with fragile(tmp_path) as (run, outage):
+        await run.fault("slow", seconds=0.3, times=1)
+        job = await run.send(order())
+        await eventually(run.orders, bool)
+        outage.begin()
+
+        async def complaints() -> list[Json]:
+            return [said for _, _, said in log.said if said.get("job") == job]
+
+        await eventually(complaints, bool)
+        outage.end()
+        assert outcomes(await run.until(job, "done")) == ["created"]
+        assert await asked(run) == [200]
+
+
+async def test_a_look_that_fails_is_looked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with line(tmp_path, work=False) as run:
+        really, looks = type(run.inbox).read, count()
+
+        async def read(inbox: Any, work: Any) -> Any:
+            if asyncio.current_task() in busy.running and next(looks) == 0:
+                raise StoreUnavailable("OperationalError in the database")
+            return await really(inbox, work)
+
+        monkeypatch.setattr(type(run.inbox), "read", read)
+        async with working(tools(run)) as busy:
+            job = await run.send(order())
+            await eventually(lambda: run.job(job), failed(1))
+            run.clock.turn(minutes=1)
+            await run.until(job, "done")
+
+
+# Room for everyone
+
+
+async def test_no_more_is_claimed_than_can_be_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "AT_ONCE", 3)
+    monkeypatch.setattr(worker, "DRAIN_SECONDS", 0.05)
+    async with line(tmp_path, work=False) as run:
+        await run.fault("slow", seconds=60)
+        for number in range(10):
+            await run.post(body(order(f"o{number}")))
+        async with working(tools(run)) as busy:
+            await eventually(run.orders, lambda found: len(found) == 3)
+            for _ in range(5):
+                run.inbox.arrived.set()
+                await run.inbox.write(lambda _: None)
+            assert len(busy.running) == 3
+            assert len(await run.jobs(states=["running"])) == 3
+
+
+async def test_it_ends_with_the_error_that_ended_it(tmp_path: Path) -> None:
+    async with line(tmp_path, work=False) as run:
+        ended: list[bool] = []
+        broken = tools(run)
+        broken.clock = partial(int, "no clock")  # type: ignore[assignment]
+        with pytest.raises(ValueError, match="no clock"):
+            async with working(broken, lambda: ended.append(True)):
+                await asyncio.sleep(0.05)
+        assert ended == [True]

@@ -26,7 +26,7 @@ from adapters.contract import Ack, Delivery, Rejected
 from receiver import log, metrics
 from receiver.health import Health
 from receiver.inbox import Inbox, quarantine
-from receiver.inbox.records import Incoming, StoreUnavailable
+from receiver.inbox.records import Incoming, StoreUnavailable, storable
 from receiver.oktopos import order_id
 from receiver.settings.model import Connection, Settings
 
@@ -222,11 +222,6 @@ def incoming(connection: Connection, delivery: Delivery) -> Incoming:
         pos=connection.pos_name(identity.store_id),
         overtakes=identity.overtakes,
     )
-
-
-def storable(text: str) -> str:
-    """Text that every database takes: no NUL, no half of a surrogate pair."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def acknowledged(ack: Ack) -> Answer:

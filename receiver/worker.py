@@ -10,27 +10,29 @@ import asyncio
 import secrets
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
 from receiver import log, metrics
-from receiver.http import CALLS_PER_DESTINATION
 from receiver.inbox import claim, settle
 from receiver.inbox.dialect import only_worker
 from receiver.inbox.records import (
     Attempt,
     Job,
     PosState,
+    Settled,
     Settlement,
     State,
     StoreUnavailable,
 )
+from receiver.oktopos import KEY_REJECTED
 from receiver.pipeline import process
 from receiver.pipeline.tools import Tools
 
-AT_ONCE = 64
-PER_POS = 2 * CALLS_PER_DESTINATION  # claimed at once for one POS: as many again as it can take
+AT_ONCE = 256
+LOW = claim.PER_LANE // 2  # a lane with no more than that under way may take more
 IDLE_SECONDS = 0.25
 HEARTBEAT_SECONDS = 4.0
 DRAIN_SECONDS = 18.0
@@ -44,6 +46,7 @@ class Worker:
     tools: Tools
     name: str = field(default_factory=lambda: secrets.token_hex(8))
     running: dict[asyncio.Task[None], Job] = field(default_factory=dict)
+    lanes: Counter[str] = field(default_factory=Counter)  # how many of them go where
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     unlock: Callable[[], None] | None = None
 
@@ -81,24 +84,23 @@ class Worker:
                 await self.rest()
 
     async def rest(self) -> None:
-        """Until something arrives or ends, or it is time to look again."""
-        arrived = asyncio.create_task(self.tools.inbox.arrived.wait())
-        await asyncio.wait(
-            [arrived, *self.running],
-            timeout=IDLE_SECONDS,
-            return_when=asyncio.FIRST_COMPLETED,
-        )
-        arrived.cancel()
+        """Until something arrives, or may run now, or it is time to look again."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(IDLE_SECONDS):
+                await self.tools.inbox.arrived.wait()
 
     async def claim(self) -> list[Job]:
         free = AT_ONCE - len(self.running)
         if free <= 0:
             return []
-        under_way = Counter(job.pos for job in self.running.values() if job.pos)
-        busy = [pos for pos, count in under_way.items() if count >= PER_POS]
-        now = self.tools.clock()
         claimed, paused = await self.tools.inbox.write(
-            partial(claim.claim, worker=self.name, limit=free, now=now, busy=busy)
+            partial(
+                claim.claim,
+                worker=self.name,
+                limit=free,
+                now=self.tools.clock(),
+                under_way=dict(self.lanes),
+            )
         )
         self.note_paused(paused)
         return claimed
@@ -107,7 +109,8 @@ class Worker:
         for name in self.tools.settings.pos:
             metrics.paused.labels(name).set(name in paused)
         for name in paused.keys() - self.tools.paused.keys():
-            logger.error("pos_paused", pos=name, reason=paused[name].reason)
+            rejected = KEY_REJECTED in (paused[name].reason or "")
+            logger.error("pos_paused", pos=name, **({"reason": KEY_REJECTED} if rejected else {}))
         for name in self.tools.paused.keys() - paused.keys():
             logger.warning("pos_open_again", pos=name)
         self.tools.paused = paused
@@ -115,10 +118,16 @@ class Worker:
     def start(self, job: Job) -> None:
         task = asyncio.create_task(self.see_through(job))
         self.running[task] = job
+        self.lanes[job.lane] += 1
         task.add_done_callback(self.forget)
 
     def forget(self, task: asyncio.Task[None]) -> None:
-        del self.running[task]
+        lane = self.running.pop(task).lane
+        self.lanes[lane] -= 1
+        if self.lanes[lane] == LOW:
+            self.tools.inbox.arrived.set()
+        if not self.lanes[lane]:
+            del self.lanes[lane]
 
     async def see_through(self, job: Job) -> None:
         """One job from its claim to its settlement, whatever happens on the way."""
@@ -147,15 +156,17 @@ class Worker:
         while True:
             write = partial(settle.settle, job=job, settlement=settlement, now=self.tools.clock())
             try:
-                ours = await self.tools.inbox.write(write)
+                settled = await self.tools.inbox.write(write)
                 break
             except StoreUnavailable as error:
                 logger.error("store_unavailable", job=job.id, reason=str(error))
                 await asyncio.sleep(STORE_DOWN_SECONDS)
-        self.report(job, settlement, ours=ours)
+        if settled.more:
+            self.tools.inbox.arrived.set()
+        self.report(job, settlement, settled)
 
-    def report(self, job: Job, settlement: Settlement, *, ours: bool) -> None:
-        state = str(settlement.state) if ours else "taken_over"
+    def report(self, job: Job, settlement: Settlement, settled: Settled) -> None:
+        state = str(settlement.state) if settled.ours else "taken_over"
         metrics.settled.labels(job.connection, state).inc()
         level = logger.error if state == State.DEAD else logger.info
         for step in settlement.attempts:
@@ -168,7 +179,7 @@ class Worker:
             outcome=[step.outcome for step in settlement.attempts],
             pos=settlement.pos or job.pos,
         )
-        if settlement.state in (State.READY, State.WAITING):
+        if settlement.state is State.READY:
             self.tools.inbox.arrived.set()
 
     async def beat(self) -> None:

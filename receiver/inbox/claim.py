@@ -8,8 +8,10 @@ goes back, marked as perhaps already sent.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
@@ -20,6 +22,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    func,
     insert,
     literal,
     not_,
@@ -45,6 +48,8 @@ from receiver.inbox.tables import (
 
 WORKER_GONE = timedelta(seconds=12)
 PROBE = timedelta(seconds=30)
+PER_LANE = 16  # claimed at once: as many again as a destination takes calls at a time
+EMPTY: Mapping[str, int] = MappingProxyType({})
 
 other = jobs.alias("other")
 IN_THE_WAY = exists().where(
@@ -78,8 +83,14 @@ def claimable(*conditions: Any) -> Select[Any]:
     )
 
 
+LANE = jobs.c.connection + " " + func.coalesce(jobs.c.pos, "")
 ANYWHERE = claimable(
-    or_(jobs.c.pos.is_(None), jobs.c.pos.not_in(bindparam("closed", expanding=True)))
+    LANE.not_in(bindparam("full", expanding=True)),
+    or_(
+        jobs.c.fence == 0,  # a first look, so that it is known what is on its way
+        jobs.c.pos.is_(None),
+        jobs.c.pos.not_in(bindparam("paused", expanding=True)),
+    ),
 )
 FOR_ONE_POS = claimable(jobs.c.pos == bindparam("pos"))
 TAKE = (
@@ -96,27 +107,48 @@ TAKE = (
 
 
 def claim(
-    connection: Connection, *, worker: str, limit: int, now: datetime, busy: Sequence[str] = ()
+    connection: Connection,
+    *,
+    worker: str,
+    limit: int,
+    now: datetime,
+    under_way: Mapping[str, int] = EMPTY,
 ) -> tuple[list[Job], dict[str, PosState]]:
     """Up to `limit` jobs, and every POS that is paused.
 
-    A paused POS gets nothing but, when it is due, one job to probe it with. `busy` names those
-    that have enough under way.
+    A paused POS gets nothing but, when it is due, one job to probe it with. `under_way` counts
+    the worker's jobs by lane: none gets more than its share, so that there is room for the rest.
     """
     paused = paused_pos(connection)
-    probes = [
-        row
+    mine = [
+        job(row, probe=True)
         for state in paused.values()
         if due(state, now)
         for row in probe(connection, state.pos, now)
     ]
-    values = {"now": ms(now), "limit": limit, "closed": [*paused, *busy]}
-    found = connection.execute(ANYWHERE, values).mappings().all()
-    mine = one_per_queue([*probes, *found])
+    take(connection, mine, worker, now)
+    lanes = Counter(under_way)
+    while (room := limit - len(mine)) > 0:
+        full = [name for name, count in lanes.items() if count >= PER_LANE]
+        values = {"now": ms(now), "limit": room, "paused": list(paused), "full": full}
+        found = connection.execute(ANYWHERE, values).mappings().all()
+        fitting = [one for one in one_per_queue(found) if fits(one, lanes)]
+        take(connection, fitting, worker, now)
+        mine += fitting
+        if len(found) < room or not fitting:
+            break
+    return mine, paused
+
+
+def fits(one: Job, lanes: Counter[str]) -> bool:
+    lanes[one.lane] += 1
+    return lanes[one.lane] <= PER_LANE
+
+
+def take(connection: Connection, mine: Sequence[Job], worker: str, now: datetime) -> None:
     if mine:
-        ids = [row["jobs_id"] for row in mine]
+        ids = [one.id for one in mine]
         connection.execute(TAKE, {"ids": ids, "me": worker, "now": ms(now)})
-    return [job(row, probe=row in probes) for row in mine], paused
 
 
 def due(state: PosState, now: datetime) -> bool:
@@ -146,15 +178,15 @@ def probe(connection: Connection, pos: str, now: datetime) -> Sequence[Any]:
     return found
 
 
-def one_per_queue(found: Sequence[Any]) -> list[Any]:
+def one_per_queue(found: Sequence[Any]) -> list[Job]:
     """What overtakes first: it was found beside the one it overtakes."""
     first: dict[str, Any] = {}
     for row in sorted(found, key=lambda row: not row["jobs_overtakes"]):
         first.setdefault(row["jobs_queue"], row)
-    return list(first.values())
+    return [job(row) for row in first.values()]
 
 
-def job(row: Any, *, probe: bool) -> Job:
+def job(row: Any, *, probe: bool = False) -> Job:
     return Job(
         id=row["jobs_id"],
         delivery_row=row["deliveries_id"],
@@ -167,6 +199,7 @@ def job(row: Any, *, probe: bool) -> Job:
         sent=bool(row["jobs_sent"]),
         since=moment(row["jobs_since"]),
         call=row["jobs_call"],
+        cleared=bool(row["jobs_cleared"]),
         probe=probe,
     )
 

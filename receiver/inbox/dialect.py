@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, exc, mak
 from sqlalchemy.pool import QueuePool
 
 CHECKPOINT_SECONDS = 1.0
+LONGEST_LOG = 8_192  # pages, 32 MB
 
 PRAGMAS = (
     "PRAGMA busy_timeout = 10000",
@@ -88,6 +91,12 @@ def outages(engine: Engine) -> tuple[type[Exception], ...]:
     )
 
 
+def is_outage(error: Exception) -> bool:
+    """Whether the database is at fault, and not a statement of ours."""
+    cause = getattr(error, "orig", None) or error
+    return getattr(cause, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR
+
+
 def sqlite_path(url: str) -> Path | None:
     """The database's file; None for PostgreSQL."""
     parsed = make_url(url)
@@ -112,10 +121,8 @@ class Checkpointer:
         connection: Any = self.engine.raw_connection()
         errors = outages(self.engine)
         while not self.stopping.wait(CHECKPOINT_SECONDS):
-            try:
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-            except errors:
-                continue  # busy or full: the log grows until a later round succeeds
+            with suppress(*errors):  # busy or full: the log grows until a later round succeeds
+                checkpoint(connection)
         connection.close()
 
     def stop(self) -> None:
@@ -123,6 +130,14 @@ class Checkpointer:
         if self.thread:
             self.thread.join()
         self.engine.dispose()
+
+
+def checkpoint(connection: Any) -> None:
+    """Beside the writer. But a log is begun anew only when all of it was moved, and under steady
+    load some is always left: once it is long, the writer waits a moment for the rest."""
+    _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    if pages > LONGEST_LOG:
+        connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
 
 
 def start_checkpoints(url: str) -> Callable[[], None]:

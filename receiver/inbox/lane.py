@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from receiver.inbox.dialect import outages
+from receiver.inbox.dialect import is_outage, outages
 from receiver.inbox.records import StoreUnavailable
 
 LONGEST_QUEUE = 5_000
@@ -107,10 +107,10 @@ class Lane(Generic[T, R]):
         the database itself does not answer, all fail at once."""
         try:
             return self._transact([waiting.item for waiting in batch])
-        except self.outages as error:
-            unavailable = StoreUnavailable(f"{type(error).__name__} in the database")
-            return [unavailable] * len(batch)
         except Exception as error:  # a thread that dies answers nobody
+            if isinstance(error, self.outages) and is_outage(error):
+                unavailable = StoreUnavailable(f"{type(error).__name__} in the database")
+                return [unavailable] * len(batch)
             if len(batch) == 1:
                 return [error]
         return [self._perform([waiting])[0] for waiting in batch]

@@ -57,7 +57,12 @@ class Job:
     sent: bool
     since: datetime
     call: str | None  # JSON of an answer to the platform; None: the delivery itself
+    cleared: bool = False  # an operator has looked: it may be sent again
     probe: bool = False  # finds out whether a paused POS is back
+
+    @property
+    def lane(self) -> str:
+        return lane(self.connection, self.pos)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +123,7 @@ class Settlement:
     pos: str | None = None
     queue: str | None = None  # moved to another queue
     awaits: str | None = None
+    looked_at: datetime | None = None  # what is recorded from then on may be what it awaits
     attempts: tuple[Attempt, ...] = ()
     orders: tuple[OrderRecord, ...] = ()
     payments: tuple[PaymentRecord, ...] = ()
@@ -128,12 +134,35 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """`ours`: it was written, as the job was still ours; `more`: something else may run now."""
+
+    ours: bool
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PosState:
     pos: str
     failures: int = 0
     paused: Literal["failing", "operator"] | None = None
     probe_at: datetime | None = None
     reason: str | None = None
+
+
+def lane(connection: str, pos: str | None) -> str:
+    """Where a job goes: from whom to whom. A peer that hangs fills its own lanes only."""
+    return f"{connection} {pos or ''}"
+
+
+def platform(connection: str) -> str:
+    """What stands for the POS in a job that answers the platform."""
+    return f"@{connection}"
+
+
+def storable(text: str) -> str:
+    """Text that every database takes: no NUL, no half of a surrogate pair."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def ms(moment: datetime) -> int:

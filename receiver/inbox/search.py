@@ -38,7 +38,7 @@ def orders_called(connection: Connection, reference: str) -> list[OrderRecord]:
 
 
 def order_record(row: RowMapping) -> OrderRecord:
-    values = dict(row)
+    values = {name: value for name, value in row.items() if name != "recorded_at"}
     return OrderRecord(**{**values, "created_at": moment(values["created_at"])})
 
 
@@ -63,6 +63,17 @@ def payment_reference(connection: Connection, name: str, payment_ids: Sequence[s
         payment_references.c.payment_id.in_(payment_ids),
     )
     return connection.execute(query.limit(1)).scalar()
+
+
+def unseen(connection: Connection, until: datetime) -> bool:
+    """Whether a delivery of that time has not been looked at yet, or is just being."""
+    query = select(jobs.c.id).where(
+        among(jobs.c.state, *STANDING_STATES),
+        jobs.c.call.is_(None),
+        jobs.c.since <= ms(until),
+        or_(jobs.c.fence == 0, jobs.c.state == "running"),
+    )
+    return len(connection.execute(query.limit(2)).all()) > 1  # whoever asks is running too
 
 
 def listing(
@@ -150,6 +161,7 @@ def change(
             failures=0,
             awaits=None,
             updated_at=ms(now),
+            cleared=to is State.READY,
         )
         .returning(jobs.c.id)
     )

@@ -13,8 +13,11 @@ from receiver.inbox.records import (
     OrderRecord,
     PaymentRecord,
     PosVerdict,
+    Settled,
     Settlement,
     ms,
+    platform,
+    storable,
 )
 from receiver.inbox.sql import insert_many, rows, run, upsert
 from receiver.inbox.tables import (
@@ -47,6 +50,7 @@ OURS = (
         pos=bindparam("new_pos"),
         queue=bindparam("new_queue"),
         awaits=bindparam("new_awaits"),
+        cleared=False,
         owner=None,
         updated_at=bindparam("now"),
     )
@@ -64,11 +68,12 @@ MISSED = (
             exists().where(
                 order_references.c.reference == bindparam("reference"),
                 orders.c.order_id == order_references.c.order_id,
-                orders.c.state == "created",
+                orders.c.recorded_at >= bindparam("looked_at"),
             ),
             exists().where(
                 payment_references.c.connection == jobs.c.connection,
                 payment_references.c.payment_id == bindparam("reference"),
+                payment_references.c.recorded_at >= bindparam("looked_at"),
             ),
         ),
     )
@@ -103,15 +108,18 @@ POS_STATE = select(pos_states.c.failures, pos_states.c.paused).where(
 )
 
 
-def settle(connection: Connection, job: Job, settlement: Settlement, now: datetime) -> bool:
-    """Writes the settlement; False, and nothing written, when the job is no longer ours."""
+WAITING_BEHIND = select(jobs.c.id).where(jobs.c.queue == bindparam("of"), STANDING).limit(1)
+
+
+def settle(connection: Connection, job: Job, settlement: Settlement, now: datetime) -> Settled:
+    """Writes the settlement; nothing is written when the job is no longer ours."""
     ours = run(
         connection,
         OURS,
         job=job.id,
         ours=job.fence,
         new_state=str(settlement.state),
-        new_reason=settlement.reason,
+        new_reason=settlement.reason and storable(settlement.reason),
         new_due=ms(settlement.due_at or now),
         new_failures=settlement.failures,
         new_sent=settlement.sent,
@@ -121,23 +129,34 @@ def settle(connection: Connection, job: Job, settlement: Settlement, now: dateti
         now=ms(now),
     )
     if not ours:
-        return False
+        return Settled(ours=False)
     record_attempts(connection, job, settlement.attempts, now)
-    for order in settlement.orders:
-        record_order(connection, order, now)
+    woken = [record_order(connection, order, now) for order in settlement.orders]
     for payment in settlement.payments:
         record_payment(connection, payment)
-    for payment_id, reference in settlement.payment_references:
-        record_payment_reference(connection, job.connection, payment_id, reference, now)
+    woken += [
+        record_payment_reference(connection, job.connection, *pair, now)
+        for pair in settlement.payment_references
+    ]
     for verdict in settlement.verdicts:
         judge(connection, verdict, now)
     add_calls(connection, job, settlement.calls, now)
-    if settlement.awaits:  # it may have come since the job looked
-        run(connection, MISSED, job=job.id, reference=settlement.awaits, now=ms(now))
+    woken += [look_again(connection, job, settlement, now), len(settlement.calls)]
+    behind = rows(connection, WAITING_BEHIND, of=job.queue)
+    return Settled(ours=True, more=bool(behind) or any(woken))
+
+
+def look_again(connection: Connection, job: Job, settlement: Settlement, now: datetime) -> int:
+    """Wakes what this settlement concerns, itself if what it awaits came while it looked."""
+    woken = 0
+    if settlement.awaits:
+        looked_at = ms(settlement.looked_at or now)
+        awaited = {"reference": settlement.awaits, "looked_at": looked_at}
+        woken += run(connection, MISSED, job=job.id, now=ms(now), **awaited)
     if settlement.wakes_queue:
-        run(connection, WAKE_QUEUE, of=job.queue, me=job.id, now=ms(now))
-        run(connection, WAKE_SENT, of=job.queue, now=ms(now))
-    return True
+        woken += run(connection, WAKE_QUEUE, of=job.queue, me=job.id, now=ms(now))
+        woken += run(connection, WAKE_SENT, of=job.queue, now=ms(now))
+    return woken
 
 
 def record_attempts(
@@ -147,12 +166,22 @@ def record_attempts(
         connection,
         attempts,
         ("job", "at", "outcome", "detail", "answer"),
-        [(job.id, ms(now), step.outcome, step.detail, step.answer) for step in steps],
+        [
+            (
+                job.id,
+                ms(now),
+                step.outcome,
+                storable(step.detail),
+                storable(step.answer or "") or None,
+            )
+            for step in steps
+        ],
     )
 
 
-def record_order(connection: Connection, order: OrderRecord, now: datetime) -> None:
-    """The order as it now is, its names, and a call to everyone who waited for one of them."""
+def record_order(connection: Connection, order: OrderRecord, now: datetime) -> int:
+    """The order as it now is, and its names; how many waited for one of them."""
+    woken = 0
     upsert(
         connection,
         orders,
@@ -168,6 +197,7 @@ def record_order(connection: Connection, order: OrderRecord, now: datetime) -> N
             "tip": order.tip,
             "cancellation": order.cancellation,
             "created_at": ms(order.created_at),
+            "recorded_at": ms(now),
         },
     )
     for reference in order.references:
@@ -176,7 +206,8 @@ def record_order(connection: Connection, order: OrderRecord, now: datetime) -> N
             order_references,
             {"reference": reference, "order_id": order.order_id},
         )
-        run(connection, WAKE, reference=reference, now=ms(now))
+        woken += run(connection, WAKE, reference=reference, now=ms(now))
+    return woken
 
 
 def record_payment(connection: Connection, payment: PaymentRecord) -> None:
@@ -195,10 +226,16 @@ def record_payment(connection: Connection, payment: PaymentRecord) -> None:
 
 def record_payment_reference(
     connection: Connection, name: str, payment_id: str, reference: str, now: datetime
-) -> None:
-    row = {"connection": name, "payment_id": payment_id, "reference": reference}
+) -> int:
+    """What later events of the payment are found by; how many waited for it."""
+    row = {
+        "connection": name,
+        "payment_id": payment_id,
+        "reference": reference,
+        "recorded_at": ms(now),
+    }
     upsert(connection, payment_references, row)
-    run(connection, WAKE, reference=payment_id, now=ms(now))
+    return run(connection, WAKE, reference=payment_id, now=ms(now))
 
 
 def judge(connection: Connection, verdict: PosVerdict, now: datetime) -> None:
@@ -230,6 +267,7 @@ def add_calls(connection: Connection, job: Job, calls: Sequence[str], now: datet
         "connection",
         "queue",
         "overtakes",
+        "pos",
         "state",
         "due_at",
         "since",
@@ -237,9 +275,9 @@ def add_calls(connection: Connection, job: Job, calls: Sequence[str], now: datet
         "updated_at",
     )
     at = ms(now)
-    queue = f"answer {job.queue}"
+    queue, peer = f"answer {job.queue}", platform(job.connection)
     added = [
-        (job.delivery_row, call, job.connection, queue, False, "ready", at, at, False, at)
+        (job.delivery_row, call, job.connection, queue, False, peer, "ready", at, at, False, at)
         for call in calls
     ]
     insert_many(connection, jobs, columns, added)

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     literal_column,
 )
 
@@ -57,7 +58,7 @@ jobs = Table(
     Column("connection", Text, nullable=False),
     Column("queue", Text, nullable=False),  # one at a time, in order of id
     Column("overtakes", Boolean, nullable=False),  # need not wait for those before it
-    Column("pos", Text),
+    Column("pos", Text),  # "@" and the connection for an answer to the platform
     Column("state", Text, nullable=False),
     Column("due_at", BigInteger, nullable=False),
     Column("since", BigInteger, nullable=False),  # retries are given up a day after this
@@ -65,6 +66,7 @@ jobs = Table(
     Column("fence", Integer, nullable=False, server_default="0"),  # counts claims
     Column("failures", Integer, nullable=False, server_default="0"),  # in a row
     Column("sent", Boolean, nullable=False),  # the POS may have it from an earlier try
+    Column("cleared", Boolean, nullable=False, server_default=false()),  # look taken: send it
     Column("awaits", Text),  # the reference of the order it waits for
     Column("reason", Text),
     Column("updated_at", BigInteger, nullable=False),
@@ -108,6 +110,7 @@ orders = Table(
     Column("tip", BigInteger),
     Column("cancellation", Text),  # JSON, of one that came before the order stood at OktoPOS
     Column("created_at", BigInteger, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
 )
 
 order_references = Table(
@@ -133,6 +136,7 @@ payment_references = Table(
     Column("connection", Text, primary_key=True),
     Column("payment_id", Text, primary_key=True),
     Column("reference", Text, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
 )
 
 pos_states = Table(

@@ -1,9 +1,16 @@
 """OktoPOS: our Order as its JSON, its calls, its errors sorted into what to do about them."""
 
-from receiver.oktopos.client import Answer, create, set_payment_status, set_status
+from receiver.oktopos.client import (
+    KEY_REJECTED,
+    Answer,
+    create,
+    set_payment_status,
+    set_status,
+)
 from receiver.oktopos.mapping import Mapped, create_body, order_id, payment_body, status_body
 
 __all__ = [
+    "KEY_REJECTED",
     "Answer",
     "Mapped",
     "create",

@@ -35,22 +35,26 @@ async def create(http: Http, pos: Pos, body: Json, *, sent_before: bool) -> Answ
     if reply.status == 409 and sent_before:
         return Answer(reply.status, reply.text, internal_id(reply))
     sort_out(reply, pos)
-    if not read(reply):  # documented is an object; a page some proxy put there proves nothing
+    if not read(reply):  # documented is an object
         unavailable(reply, pos, sent=True)
     return Answer(reply.status, reply.text, internal_id(reply))
 
 
 async def set_status(http: Http, pos: Pos, body: Json) -> Answer:
     """Raises Refused and Unavailable."""
-    reply = await post(http, pos, names.SET_STATUS, body)
-    sort_out(reply, pos)
-    return Answer(reply.status, reply.text)
+    return await change(http, pos, names.SET_STATUS, body)
 
 
 async def set_payment_status(http: Http, pos: Pos, body: Json) -> Answer:
     """Raises Refused and Unavailable."""
-    reply = await post(http, pos, names.SET_PAYMENT_STATUS, body)
+    return await change(http, pos, names.SET_PAYMENT_STATUS, body)
+
+
+async def change(http: Http, pos: Pos, path: str, body: Json) -> Answer:
+    reply = await post(http, pos, path, body)
     sort_out(reply, pos)
+    if reply.body.strip() and not read(reply):  # a page that some proxy put there proves nothing
+        unavailable(reply, pos, sent=True)
     return Answer(reply.status, reply.text)
 
 
@@ -86,7 +90,7 @@ def sort_out(reply: Reply, pos: Pos) -> None:
 
 def unavailable(reply: Reply, pos: Pos, *, sent: bool) -> NoReturn:
     raise Unavailable(
-        f"OktoPOS answered {reply.status}",  # goes to the log, where no peer's text may go
+        f"OktoPOS answered {reply.status}{reason(reply)}",
         reply.text,
         pos=pos.name,
         sent=sent,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from adapters.contract import Event, Order, Unreadable
+from adapters.contract import Event, Order, PaymentUpdate, Unreadable
 from receiver.errors import Held, Refused, Unavailable
 from receiver.inbox.records import Attempt, Job, OrderRecord, PosVerdict, Settlement, State
 from receiver.pipeline.answers import denial
 from receiver.pipeline.orders import known
+from receiver.pipeline.payments import learnt
 from receiver.pipeline.tools import Resting, Tools
 from receiver.retry import given_up, wait
 
@@ -36,7 +37,8 @@ async def failed(
             end = rests(error, job)
         case Unavailable():
             end = again(error, job, tools)
-    return replace(end, orders=orders, calls=calls)
+    names = learnt(event) if isinstance(event, PaymentUpdate) else ()
+    return replace(end, orders=orders, calls=calls, payment_references=names)
 
 
 def ended(state: State, outcome: str, error: Exception, job: Job) -> Settlement:

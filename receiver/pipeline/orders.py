@@ -46,7 +46,7 @@ async def forward(order: Order, job: Job, connection: Connection, tools: Tools) 
         calls = acceptance(order, job, connection, "on_pos", "on_receipt") if again else ()
         return done("repeated", f"the order is {record.state} already", calls=calls)
     if record.cancellation and not job.sent:
-        gone = replace(record, state="canceled")
+        gone = replace(record, state="canceled", references=references(record, order))
         return done("canceled", "canceled before it was created", orders=(gone,))
     end = await create(order, record, job, connection, pos, tools)
     calls = acceptance(
@@ -64,7 +64,7 @@ async def create(
     tools: Tools,
 ) -> Settlement:
     """map > forward: and the cancellation at once that came while the order was on its way."""
-    if job.sent and pos.on_ambiguous == "hold":
+    if job.sent and pos.on_ambiguous == "hold" and not job.cleared:
         raise Held(
             f'the order may stand at OktoPOS already (pos.{pos.name}.on_ambiguous = "hold"): '
             "look there, then replay or discard it"
@@ -132,6 +132,7 @@ def came_first(cancellation: Cancellation, job: Job, connection: Connection) -> 
         state="expected",
         created_at=job.delivery.received_at,
         cancellation=pack(cancellation),
+        references=(cancellation.order_id,),
     )
     return done("canceled", "before its order came; it will not be created", orders=(unseen,))
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TypeAlias
 
 from adapters.contract import PaymentUpdate
 from receiver import oktopos
@@ -24,29 +24,34 @@ from receiver.pipeline.tools import Tools
 from receiver.retry import given_up
 from receiver.settings.model import Connection, Pos
 
-Learnt: TypeAlias = tuple[tuple[str, str], ...]
-"""(payment id, reference): what later events of the payment can be found by."""
-
 GRACE = timedelta(seconds=60)
+LOOK_SOON = timedelta(seconds=1)
 LOOK_AGAIN = timedelta(minutes=10)  # beside being woken by the order itself
 
 
 async def tell(update: PaymentUpdate, job: Job, connection: Connection, tools: Tools) -> Settlement:
     """set-payment-status for the order the payment means, once that order stands."""
+    looked_at = tools.clock()
     reference = update.reference or await remembered(update, connection, tools)
     if reference is None:
-        return nameless(update, job, tools)
-    learnt = tuple((payment_id, reference) for payment_id in update.payment_ids)
+        return await nameless(update, job, looked_at, tools)
     named = await tools.inbox.read(lambda box: search.orders_called(box, reference))
     tills = frozenset(connection.stores.values())
     match [order for order in named if order.pos in tills]:
         case []:
-            return await unknown(update, reference, learnt, job, connection, tools)
+            end = await unknown(update, reference, job, connection, tools)
         case [order]:
-            return await of_order(update, order, reference, learnt, job, tools)
+            end = await of_order(update, order, reference, job, tools)
         case several:
             names = ", ".join(order.order_id for order in several)
             raise Held(f"payment for {reference} may mean {names}")
+    return replace(end, looked_at=looked_at, payment_references=learnt(update))
+
+
+def learnt(update: PaymentUpdate) -> tuple[tuple[str, str], ...]:
+    """(payment id, reference): by what later events of the payment are found."""
+    reference = update.reference
+    return tuple((one, reference) for one in update.payment_ids) if reference else ()
 
 
 async def remembered(update: PaymentUpdate, connection: Connection, tools: Tools) -> str | None:
@@ -55,89 +60,86 @@ async def remembered(update: PaymentUpdate, connection: Connection, tools: Tools
     return await tools.inbox.read(lambda box: search.payment_reference(box, connection.name, ids))
 
 
-def nameless(update: PaymentUpdate, job: Job, tools: Tools) -> Settlement:
-    """Names only the payment: the event that names its order may still come."""
-    ends = job.since + GRACE
-    if tools.clock() >= ends:
-        raise Held(f"payment {', '.join(update.payment_ids)} names no order that we know")
-    return waits(
-        job, "no event has named the order of this payment yet", update.payment_ids[0], until=ends
-    )
-
-
-def waits(
-    job: Job, reason: str, reference: str, *, until: datetime, learnt: Learnt = ()
+async def nameless(
+    update: PaymentUpdate, job: Job, looked_at: datetime, tools: Tools
 ) -> Settlement:
+    """Names only the payment: the event that names its order may still come."""
+    if not update.payment_ids:
+        raise Held("names neither an order nor a payment")
+    until = await may_come_until(job, tools)
+    if until is None:
+        raise Held(f"payment {', '.join(update.payment_ids)} names no order that we know")
+    reason = "no event has named the order of this payment yet"
+    return replace(waits(job, reason, update.payment_ids[0], until=until), looked_at=looked_at)
+
+
+async def may_come_until(job: Job, tools: Tools) -> datetime | None:
+    """How long what a payment waits for may still come; None when it will not.
+
+    A minute, but longer while deliveries of that time have not all been looked at: after a stop
+    of ours they are processed side by side, whatever came first.
+    """
+    now, ends = tools.clock(), job.since + GRACE
+    if now < ends:
+        return ends
+    behind = await tools.inbox.read(lambda box: search.unseen(box, ends))
+    return now + LOOK_SOON if behind else None
+
+
+def waits(job: Job, reason: str, reference: str, *, until: datetime) -> Settlement:
     """Until then, or until an order or payment called `reference` is recorded."""
     return Settlement(
         state=State.WAITING,
         reason=reason,
         due_at=until,
         failures=job.failures,
+        sent=job.sent,
         awaits=reference,
-        payment_references=learnt,
     )
 
 
 async def unknown(
-    update: PaymentUpdate,
-    reference: str,
-    learnt: Learnt,
-    job: Job,
-    connection: Connection,
-    tools: Tools,
+    update: PaymentUpdate, reference: str, job: Job, connection: Connection, tools: Tools
 ) -> Settlement:
     """An order we have not seen: it may come, or the shop sent it to OktoPOS itself."""
-    ends = job.since + GRACE
-    if tools.clock() < ends:
-        reason = f"order {reference} is not known yet"
-        return waits(job, reason, reference, until=ends, learnt=learnt)
+    until = await may_come_until(job, tools)
+    if until is not None:
+        return waits(job, f"order {reference} is not known yet", reference, until=until)
     if connection.unknown_order == "hold":
         raise Held(
             f'order {reference} is not known (connections.{connection.name}.unknown_order = "hold")'
         )
-    return await send(update, reference, learnt, job, tools.only_pos(connection), tools)
+    return await send(update, reference, job, tools.only_pos(connection), tools)
 
 
 async def of_order(
-    update: PaymentUpdate,
-    order: OrderRecord,
-    reference: str,
-    learnt: Learnt,
-    job: Job,
-    tools: Tools,
+    update: PaymentUpdate, order: OrderRecord, reference: str, job: Job, tools: Tools
 ) -> Settlement:
     """Once the order stands, in the order's own queue."""
     if order.state == "refused":
         raise Refused(f"its order {order.order_id} was refused by OktoPOS")
-    if order.state == "expected":
+    if order.state == "expected" and not order.cancellation:
         reason = f"order {order.order_id} is on its way"
         if given_up(job.since, tools.clock()):
             raise Held(f"{reason} for a day now: see what became of it")
-        return waits(job, reason, reference, until=tools.clock() + LOOK_AGAIN, learnt=learnt)
+        return waits(job, reason, reference, until=tools.clock() + LOOK_AGAIN)
     if order.total is None:
-        return needless(order, learnt)
-    if job.queue != order.order_id:
+        return needless(order)
+    if job.queue.startswith(f"{job.connection}:") and job.queue != order.order_id:
         return Settlement(
-            state=State.READY,
-            failures=job.failures,
-            pos=order.pos,
-            queue=order.order_id,
-            payment_references=learnt,
+            state=State.READY, failures=job.failures, pos=order.pos, queue=order.order_id
         )
-    return await send(update, order.order_id, learnt, job, tools.named_pos(order.pos), tools)
+    return await send(update, order.order_id, job, tools.named_pos(order.pos), tools)
 
 
-def needless(order: OrderRecord, learnt: Learnt) -> Settlement:
+def needless(order: OrderRecord) -> Settlement:
     """The order was canceled before OktoPOS had it: there is nothing there to pay."""
     detail = f"order {order.order_id} was canceled before it was created"
     step = Attempt("unchanged", detail)
-    return Settlement(state=State.DONE, reason=detail, attempts=(step,), payment_references=learnt)
+    return Settlement(state=State.DONE, reason=detail, attempts=(step,))
 
 
-async def send(
-    update: PaymentUpdate, target: str, learnt: Learnt, job: Job, pos: Pos, tools: Tools
-) -> Settlement:
+async def send(update: PaymentUpdate, target: str, job: Job, pos: Pos, tools: Tools) -> Settlement:
     """What OktoPOS is told, if anything is new; where the payment stands is kept either way."""
     last = await standing(target, pos, tools)
     now = standing_after(last, update)
@@ -158,7 +160,6 @@ async def send(
         pos=pos.name,
         attempts=(step,),
         payments=(record,),
-        payment_references=learnt,
         verdicts=tuple(verdicts),
     )
 

@@ -40,6 +40,7 @@ def upgrade() -> None:
         sa.Column("tip", sa.BigInteger(), nullable=True),
         sa.Column("cancellation", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("recorded_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("order_id"),
     )
     op.create_table(
@@ -47,6 +48,7 @@ def upgrade() -> None:
         sa.Column("connection", sa.Text(), nullable=False),
         sa.Column("payment_id", sa.Text(), nullable=False),
         sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("recorded_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("connection", "payment_id"),
     )
     op.create_table(
@@ -104,6 +106,7 @@ def upgrade() -> None:
         sa.Column("fence", sa.Integer(), server_default="0", nullable=False),
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
         sa.Column("sent", sa.Boolean(), nullable=False),
+        sa.Column("cleared", sa.Boolean(), server_default=sa.text("0"), nullable=False),
         sa.Column("awaits", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),

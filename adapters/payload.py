@@ -111,7 +111,7 @@ def peek(raw: bytes) -> Mapping[str, object]:
 def dig(value: object, *keys: str) -> object:
     """`value[key][key]...`, or None as soon as there is no such object."""
     for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
+        value = value.get(key) if isinstance(value, dict) else None
     return value
 
 

@@ -33,6 +33,7 @@ NOW = datetime(2026, 7, 4, 12, tzinfo=UTC)
 DONE = Settlement(state=State.DONE)
 HELD = Settlement(state=State.HELD, reason="an operator must look")
 Row = dict[str, Any]
+NOBODY: Mapping[str, int] = {}
 
 
 def later(**by: float) -> datetime:
@@ -82,14 +83,14 @@ class Box:
         *,
         limit: int = 100,
         now: datetime = NOW,
-        busy: Sequence[str] = (),
+        under_way: Mapping[str, int] = NOBODY,
     ) -> list[Job]:
-        return self.look(worker, limit=limit, now=now, busy=busy)[0]
+        return self.look(worker, limit=limit, now=now, under_way=under_way)[0]
 
     def look(
-        self, worker: str, *, limit: int, now: datetime, busy: Sequence[str] = ()
+        self, worker: str, *, limit: int, now: datetime, under_way: Mapping[str, int] = NOBODY
     ) -> tuple[list[Job], dict[str, PosState]]:
-        work = partial(claim.claim, worker=worker, limit=limit, now=now, busy=busy)
+        work = partial(claim.claim, worker=worker, limit=limit, now=now, under_way=under_way)
         return self.do(work)
 
     def one(self, worker: str = "me", *, now: datetime = NOW) -> Job:
@@ -97,7 +98,7 @@ class Box:
         return job
 
     def settle(self, job: Job, settlement: Settlement = DONE, *, now: datetime = NOW) -> bool:
-        return self.do(lambda box: settle.settle(box, job, settlement, now))
+        return self.do(lambda box: settle.settle(box, job, settlement, now)).ours
 
     def beat(self, worker: str = "me", *, now: datetime = NOW, alone: bool = False) -> int:
         return self.do(partial(claim.heartbeat, worker=worker, now=now, alone=alone))

@@ -103,9 +103,10 @@ def test_batches_of_any_size(box: Box, count: int) -> None:
     """Statements hold a few fixed numbers of rows; nothing falls between them."""
     batch = [incoming(f"d{number}", body=b"%d" % number) for number in range(count)]
     assert box.keep(*batch) == [True] * count
-    found = box.claim(limit=1000)
-    assert [job.delivery.body for job in found] == [b"%d" % number for number in range(count)]
-    assert [job.queue for job in found] == [f"d{number}" for number in range(count)]
+    kept, jobs = box.rows("deliveries"), box.rows("jobs")
+    assert [row["body"] for row in kept] == [b"%d" % number for number in range(count)]
+    assert [row["queue"] for row in jobs] == [f"d{number}" for number in range(count)]
+    assert [row["delivery"] for row in jobs] == [row["id"] for row in kept]
 
 
 # Order kept per queue
@@ -201,7 +202,7 @@ def test_what_is_not_due_is_not_claimed(box: Box) -> None:
 
 def test_a_busy_pos_gets_nothing_more(box: Box) -> None:
     box.keep(incoming("d1"), incoming("d2", pos="nord"), incoming("d3", pos=None))
-    assert queues(box.claim(busy=["mitte"])) == ["d2", "d3"]
+    assert queues(box.claim(under_way={"plain mitte": claim.PER_LANE})) == ["d2", "d3"]
 
 
 def fail(box: Box, times: int, pos: str = "mitte", **more: Any) -> None:
@@ -344,7 +345,7 @@ def test_all_of_a_settlement_is_there(box: Box) -> None:
         call("accept"),
         "answer plain:o1",
         "ready",
-        None,
+        "@plain",
     )
     (step,) = everything["attempts"]
     assert (step["job"], step["outcome"], step["answer"]) == (job.id, "created", "{}")
@@ -394,7 +395,9 @@ def test_answers_run_while_the_pos_is_paused(box: Box) -> None:
 
 
 def awaiting(reference: str) -> Settlement:
-    return Settlement(state=State.WAITING, due_at=later(minutes=10), awaits=reference)
+    return Settlement(
+        state=State.WAITING, due_at=later(minutes=10), awaits=reference, tills=("mitte",)
+    )
 
 
 def recording(order: OrderRecord) -> Settlement:

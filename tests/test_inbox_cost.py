@@ -93,7 +93,7 @@ def everything_once(box: Box) -> None:
         box.settle(job, Settlement(state=State.DONE, wakes_queue=True))
     for _ in range(5):
         box.judge(PosVerdict("mitte", "down"))
-    box.claim(now=later(seconds=60), busy=["nord"])
+    box.claim(now=later(seconds=60), under_way={"plain nord": 99})
     box.beat("me", now=later(seconds=61))
     box.beat("me", now=later(seconds=62), alone=True)
     for job in box.claim(now=later(seconds=200)):

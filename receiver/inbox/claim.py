@@ -85,12 +85,12 @@ def claimable(*conditions: Any) -> Select[Any]:
 
 LANE = jobs.c.connection + " " + func.coalesce(jobs.c.pos, "")
 ANYWHERE = claimable(
-    LANE.not_in(bindparam("full", expanding=True)),
     or_(
         jobs.c.fence == 0,  # a first look, so that it is known what is on its way
         jobs.c.pos.is_(None),
         jobs.c.pos.not_in(bindparam("paused", expanding=True)),
     ),
+    LANE.not_in(bindparam("full", expanding=True)),
 )
 FOR_ONE_POS = claimable(jobs.c.pos == bindparam("pos"))
 TAKE = (

@@ -123,7 +123,7 @@ class Settlement:
     pos: str | None = None
     queue: str | None = None  # moved to another queue
     awaits: str | None = None
-    looked_at: datetime | None = None  # what is recorded from then on may be what it awaits
+    tills: tuple[str, ...] = ()  # where what it awaits may stand
     attempts: tuple[Attempt, ...] = ()
     orders: tuple[OrderRecord, ...] = ()
     payments: tuple[PaymentRecord, ...] = ()

@@ -38,7 +38,7 @@ def orders_called(connection: Connection, reference: str) -> list[OrderRecord]:
 
 
 def order_record(row: RowMapping) -> OrderRecord:
-    values = {name: value for name, value in row.items() if name != "recorded_at"}
+    values = dict(row)
     return OrderRecord(**{**values, "created_at": moment(values["created_at"])})
 
 

@@ -60,21 +60,26 @@ WAKE = (
     .where(jobs.c.awaits == bindparam("reference"), jobs.c.state == "waiting")
     .values(due_at=bindparam("now"))
 )
-MISSED = (
+MISSED_ORDER = (
     update(jobs)
     .where(
         jobs.c.id == bindparam("job"),
-        or_(
-            exists().where(
-                order_references.c.reference == bindparam("reference"),
-                orders.c.order_id == order_references.c.order_id,
-                orders.c.recorded_at >= bindparam("looked_at"),
-            ),
-            exists().where(
-                payment_references.c.connection == jobs.c.connection,
-                payment_references.c.payment_id == bindparam("reference"),
-                payment_references.c.recorded_at >= bindparam("looked_at"),
-            ),
+        exists().where(
+            order_references.c.reference == bindparam("reference"),
+            orders.c.order_id == order_references.c.order_id,
+            orders.c.pos == bindparam("till"),
+            orders.c.state != "expected",
+        ),
+    )
+    .values(due_at=bindparam("now"))
+)
+MISSED_NAME = (
+    update(jobs)
+    .where(
+        jobs.c.id == bindparam("job"),
+        exists().where(
+            payment_references.c.connection == jobs.c.connection,
+            payment_references.c.payment_id == bindparam("reference"),
         ),
     )
     .values(due_at=bindparam("now"))
@@ -150,9 +155,10 @@ def look_again(connection: Connection, job: Job, settlement: Settlement, now: da
     """Wakes what this settlement concerns, itself if what it awaits came while it looked."""
     woken = 0
     if settlement.awaits:
-        looked_at = ms(settlement.looked_at or now)
-        awaited = {"reference": settlement.awaits, "looked_at": looked_at}
-        woken += run(connection, MISSED, job=job.id, now=ms(now), **awaited)
+        awaited = {"job": job.id, "reference": settlement.awaits, "now": ms(now)}
+        woken += run(connection, MISSED_NAME, **awaited)
+        for till in settlement.tills:
+            woken += run(connection, MISSED_ORDER, till=till, **awaited)
     if settlement.wakes_queue:
         woken += run(connection, WAKE_QUEUE, of=job.queue, me=job.id, now=ms(now))
         woken += run(connection, WAKE_SENT, of=job.queue, now=ms(now))
@@ -197,7 +203,6 @@ def record_order(connection: Connection, order: OrderRecord, now: datetime) -> i
             "tip": order.tip,
             "cancellation": order.cancellation,
             "created_at": ms(order.created_at),
-            "recorded_at": ms(now),
         },
     )
     for reference in order.references:
@@ -206,7 +211,8 @@ def record_order(connection: Connection, order: OrderRecord, now: datetime) -> i
             order_references,
             {"reference": reference, "order_id": order.order_id},
         )
-        woken += run(connection, WAKE, reference=reference, now=ms(now))
+        if order.state != "expected":  # else there would be nothing new to see
+            woken += run(connection, WAKE, reference=reference, now=ms(now))
     return woken
 
 
@@ -232,7 +238,6 @@ def record_payment_reference(
         "connection": name,
         "payment_id": payment_id,
         "reference": reference,
-        "recorded_at": ms(now),
     }
     upsert(connection, payment_references, row)
     return run(connection, WAKE, reference=payment_id, now=ms(now))

@@ -110,7 +110,6 @@ orders = Table(
     Column("tip", BigInteger),
     Column("cancellation", Text),  # JSON, of one that came before the order stood at OktoPOS
     Column("created_at", BigInteger, nullable=False),
-    Column("recorded_at", BigInteger, nullable=False),
 )
 
 order_references = Table(
@@ -136,7 +135,6 @@ payment_references = Table(
     Column("connection", Text, primary_key=True),
     Column("payment_id", Text, primary_key=True),
     Column("reference", Text, nullable=False),
-    Column("recorded_at", BigInteger, nullable=False),
 )
 
 pos_states = Table(

@@ -31,10 +31,9 @@ LOOK_AGAIN = timedelta(minutes=10)  # beside being woken by the order itself
 
 async def tell(update: PaymentUpdate, job: Job, connection: Connection, tools: Tools) -> Settlement:
     """set-payment-status for the order the payment means, once that order stands."""
-    looked_at = tools.clock()
     reference = update.reference or await remembered(update, connection, tools)
     if reference is None:
-        return await nameless(update, job, looked_at, tools)
+        return await nameless(update, job, tools)
     named = await tools.inbox.read(lambda box: search.orders_called(box, reference))
     tills = frozenset(connection.stores.values())
     match [order for order in named if order.pos in tills]:
@@ -45,7 +44,7 @@ async def tell(update: PaymentUpdate, job: Job, connection: Connection, tools: T
         case several:
             names = ", ".join(order.order_id for order in several)
             raise Held(f"payment for {reference} may mean {names}")
-    return replace(end, looked_at=looked_at, payment_references=learnt(update))
+    return replace(end, tills=tuple(sorted(tills)), payment_references=learnt(update))
 
 
 def learnt(update: PaymentUpdate) -> tuple[tuple[str, str], ...]:
@@ -60,9 +59,7 @@ async def remembered(update: PaymentUpdate, connection: Connection, tools: Tools
     return await tools.inbox.read(lambda box: search.payment_reference(box, connection.name, ids))
 
 
-async def nameless(
-    update: PaymentUpdate, job: Job, looked_at: datetime, tools: Tools
-) -> Settlement:
+async def nameless(update: PaymentUpdate, job: Job, tools: Tools) -> Settlement:
     """Names only the payment: the event that names its order may still come."""
     if not update.payment_ids:
         raise Held("names neither an order nor a payment")
@@ -70,7 +67,7 @@ async def nameless(
     if until is None:
         raise Held(f"payment {', '.join(update.payment_ids)} names no order that we know")
     reason = "no event has named the order of this payment yet"
-    return replace(waits(job, reason, update.payment_ids[0], until=until), looked_at=looked_at)
+    return waits(job, reason, update.payment_ids[0], until=until)
 
 
 async def may_come_until(job: Job, tools: Tools) -> datetime | None:

@@ -40,7 +40,6 @@ def upgrade() -> None:
         sa.Column("tip", sa.BigInteger(), nullable=True),
         sa.Column("cancellation", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("recorded_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("order_id"),
     )
     op.create_table(
@@ -48,7 +47,6 @@ def upgrade() -> None:
         sa.Column("connection", sa.Text(), nullable=False),
         sa.Column("payment_id", sa.Text(), nullable=False),
         sa.Column("reference", sa.Text(), nullable=False),
-        sa.Column("recorded_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("connection", "payment_id"),
     )
     op.create_table(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import urlsplit
 
 import httpx
@@ -110,6 +111,7 @@ def new_client() -> httpx.AsyncClient:
         limits=limits,
         timeout=httpx.Timeout(CALL_SECONDS, connect=CONNECT_SECONDS),
         trust_env=False,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # nothing is remembered
         headers={"user-agent": "oktopos-receiver"},
     )
 

@@ -53,9 +53,9 @@ def priced(order: Order) -> list[Priced]:
         if line.quantity > 0
         for flat in flatten(line, dish)
     ]
-    for discount in order.discounts:
-        if discount.owner is Owner.RESTAURANT:
-            take_off(discount, flats)
+    ours = [discount for discount in order.discounts if discount.owner is Owner.RESTAURANT]
+    for discount in sorted(ours, key=lambda discount: not discount.line_ids):  # the narrow first
+        take_off(discount, flats)
     lines: list[Priced] = []
     for dish in dict.fromkeys(flat.dish for flat in flats):
         book_dish([flat for flat in flats if flat.dish == dish], lines)

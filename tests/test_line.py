@@ -478,7 +478,7 @@ async def test_an_answer_has_retries_of_its_own_and_delays_no_order(tmp_path: Pa
         cancel = await run.post(body(cancellation()))
         assert cancel.status_code == 200
         await eventually(lambda: standing(run), lambda found: found == {"plain:o1": "canceled"})
-        assert (await run.job(answer["id"]))["pos"] is None
+        assert (await run.job(answer["id"]))["pos"] == "@plain"
 
 
 @pytest.mark.usefixtures("hasty")

@@ -204,10 +204,11 @@ async def test_a_paused_pos_gets_nothing(tmp_path: Path) -> None:
         at = beside(tmp_path, run.till.base_url)
         await asyncio.to_thread(at.run, "pos", "pause", "mitte")
         job = await run.send(order())
+        waiting = await run.until(job, "waiting")
+        assert waiting["reason"] == "POS mitte is paused: by an operator"
         listed = await asyncio.to_thread(at.run, "pos", "list", "--json")
         (mitte,) = json.loads(listed.stdout)
         assert (mitte["paused"], mitte["waiting"]) == ("operator", 1)
-        assert (await run.job(job))["state"] == "ready"
         assert await run.calls() == []
         await asyncio.to_thread(at.run, "pos", "resume", "mitte")
         await run.until(job, "done")

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 
 import pytest
 
 from receiver import http
 from receiver.http import Http, NoAnswer, NotSent, Reply
+from tests.peers import Peer, peer
 
 pytestmark = pytest.mark.anyio
 
-Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
@@ -24,25 +23,6 @@ async def calls() -> AsyncIterator[Http]:
     found = Http()
     yield found
     await found.close()
-
-
-@asynccontextmanager
-async def peer(behave: Peer) -> AsyncIterator[str]:
-    """A server that does with each connection what it is told, byte for byte."""
-
-    async def guarded(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await behave(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(guarded, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
 
 
 def saying(answer: bytes) -> Peer:

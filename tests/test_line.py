@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from receiver import worker
 from receiver.inbox import operate
+from tests.peers import peer
 from tests.plain import AT, body, cancellation, order, payment
 from tests.running import Json, Line, eventually, line
 from tests.tills import tills
@@ -484,20 +483,18 @@ async def test_an_answer_has_retries_of_its_own_and_delays_no_order(tmp_path: Pa
 @pytest.mark.usefixtures("hasty")
 async def test_a_platform_that_hangs_delays_no_order(tmp_path: Path) -> None:
     """However many answers wait for it: there must be room left for orders."""
+    async with peer(say_nothing) as dead:
+        hanging = {"accept": "on_pos", "api_url": dead, "token_url": f"{dead}/t"}
+        async with line(tmp_path, connection=hanging) as run:
+            names = {f"o{number}" for number in range(150)}
+            await asyncio.gather(*(run.post(body(order(name))) for name in names))
+            await eventually(run.orders, lambda found: len(found) == len(names))
+            await run.post(body(order("late")))
+            await eventually(lambda: standing(run), lambda found: "plain:late" in found)
 
-    async def hang(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(60)
 
-    server = await asyncio.start_server(hang, "127.0.0.1", 0)
-    dead = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    hanging: Mapping[str, Any] = {"accept": "on_pos", "api_url": dead, "token_url": f"{dead}/t"}
-    async with line(tmp_path, connection=hanging) as run:
-        names = {f"o{number}" for number in range(150)}
-        await asyncio.gather(*(run.post(body(order(name))) for name in names))
-        await eventually(run.orders, lambda found: len(found) == len(names))
-        await run.post(body(order("late")))
-        await eventually(lambda: standing(run), lambda found: "plain:late" in found)
-    server.close()
+async def say_nothing(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(60)
 
 
 async def test_payments_are_told_while_their_order_is_answered_for(tmp_path: Path) -> None:

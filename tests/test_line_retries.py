@@ -14,6 +14,7 @@ from sqlalchemy import event
 
 from receiver import http, worker
 from receiver.inbox import operate, search
+from tests.peers import peer
 from tests.plain import body, order
 from tests.running import Json, Line, eventually, line
 from tests.tills import tills
@@ -204,13 +205,10 @@ async def test_words_that_no_database_takes_as_they_are(tmp_path: Path, words: b
         head = b"HTTP/1.1 422 No\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
         writer.write(head % len(answer) + answer)
         await writer.drain()
-        writer.close()
 
-    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
-    async with line(tmp_path) as run:
-        change_pos(run, url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+    async with peer(refuse) as address, line(tmp_path) as run:
+        change_pos(run, url=f"{address}/v1")
         await run.until(await run.send(order()), "dead")
-    server.close()
 
 
 # Ambiguous, and an operator wants to decide

@@ -18,7 +18,7 @@ import pytest
 from receiver import worker
 from receiver.inbox import dialect, settle
 from receiver.inbox.dialect import only_worker
-from receiver.inbox.records import Attempt, Job, Settlement, State, StoreUnavailable
+from receiver.inbox.records import Attempt, Job, Settled, Settlement, State, StoreUnavailable
 from receiver.pipeline import process
 from receiver.pipeline.tools import Tools
 from receiver.serve import create_tools, working
@@ -112,7 +112,7 @@ async def test_a_settlement_that_cannot_be_written_blocks_nothing(
     """Else the job would be running for ever, and all that follows in its queue would wait."""
     really, broken = settle.settle, iter([True])
 
-    def settle_badly(connection: Any, job: Job, settlement: Settlement, now: Any) -> bool:
+    def settle_badly(connection: Any, job: Job, settlement: Settlement, now: Any) -> Settled:
         if next(broken, False):
             raise ValueError("text with something no database takes")
         return really(connection, job, settlement, now)

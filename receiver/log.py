@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Iterator, MutableMapping
@@ -13,13 +14,13 @@ from structlog.stdlib import ProcessorFormatter
 
 QUIET = ("httpx", "httpcore", "alembic", "asyncio", "uvicorn.error", "uvicorn.access")
 
+ENCODER = json.JSONEncoder(default=repr)  # made once: json.dumps makes one for every line
+
 
 def configure(level: str, style: Literal["json", "console"]) -> None:
     """Lines go to standard error; what libraries say below a warning is left out."""
     renderer: Any = (
-        structlog.processors.JSONRenderer()
-        if style == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        as_json if style == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     first: list[Any] = [
         structlog.processors.add_log_level,
@@ -42,6 +43,10 @@ def configure(level: str, style: Literal["json", "console"]) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[libraries])
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def as_json(_: object, __: str, event: MutableMapping[str, Any]) -> str:
+    return ENCODER.encode(event)
 
 
 def bare_errors(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -7,6 +7,7 @@ back what it holds, and the process ends within 25 seconds.
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import signal
 import socket
@@ -111,6 +112,7 @@ async def serve(settings: Settings, *, web: bool, work: bool) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     with listener(settings) if web else nullcontext() as address:
         inbox = await open_inbox(settings.database_url)
+        gc.freeze()  # what is loaded by now stays for life: it is not walked over and over again
         try:
             async with asyncio.TaskGroup() as group:
                 if address:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from adapters.contract import Delivery
 from receiver.inbox import claim, operate, search
+from receiver.inbox.dialect import open_engine
 from receiver.inbox.records import (
     Attempt,
     Incoming,
@@ -173,6 +175,25 @@ def test_nothing_passes_a_running_cancellation(box: Box) -> None:
     assert box.one().delivery_row == 1
 
 
+def test_who_looks_while_another_takes_does_not_take_what_follows(box: Box) -> None:
+    """A cancellation comes and is claimed before it is committed that its order is running."""
+    box.keep(incoming("order", "a"))
+    second = Box(open_engine(box.engine.url.render_as_string(hide_password=False), writes=True))
+
+    def come_and_be_claimed() -> None:
+        second.keep(incoming("cancel", "a", overtakes=True))
+        second.claim("two")
+
+    with ThreadPoolExecutor() as threads:
+        with box.engine.begin() as connection:
+            claim.claim(connection, worker="one", limit=9, now=NOW)
+            looking = threads.submit(come_and_be_claimed)
+            wait([looking], timeout=0.3)
+        looking.result()
+    second.engine.dispose()
+    assert [row["state"] for row in box.rows("jobs")] == ["running", "ready"]
+
+
 def test_one_queue_s_many_do_not_keep_another_from_being_seen(box: Box) -> None:
     box.keep(*(incoming(f"a{number}", "a") for number in range(50)), incoming("b", "b"))
     assert queues(box.claim(limit=2)) == ["a", "b"]
@@ -202,7 +223,8 @@ def test_what_is_not_due_is_not_claimed(box: Box) -> None:
 
 def test_a_busy_pos_gets_nothing_more(box: Box) -> None:
     box.keep(incoming("d1"), incoming("d2", pos="nord"), incoming("d3", pos=None))
-    assert queues(box.claim(under_way={"plain mitte": claim.PER_LANE})) == ["d2", "d3"]
+    found = box.claim(under_way={"plain mitte": claim.PER_LANE})
+    assert sorted(queues(found)) == ["d2", "d3"]
 
 
 def fail(box: Box, times: int, pos: str = "mitte", **more: Any) -> None:
@@ -389,6 +411,22 @@ def test_answers_run_while_the_pos_is_paused(box: Box) -> None:
     fail(box, 5)
     box.settle(job, Settlement(state=State.WAITING, calls=(call("accept"),)))
     assert box.one().call == call("accept")
+
+
+def test_names_that_no_database_takes_as_they_are(box: Box) -> None:
+    box.keep(incoming("d1"))
+    order = order_record(display_id="1\x007", references=("1\x007",))
+    told = Settlement(
+        state=State.HELD,
+        reason="\ud800\x00",
+        attempts=(Attempt("held", "\ud800\x00", "\ud800\x00"),),
+        orders=(order,),
+        payment_references=(("pi\x00", "O\x00"),),
+        calls=(call("accept"),),
+    )
+    assert box.settle(box.one(), told)
+    assert box.do(lambda at: search.orders_called(at, "1\x007"))
+    assert box.do(lambda at: search.payment_reference(at, "plain", ["pi\x00"]))
 
 
 # Waiting for an order to be known

@@ -8,8 +8,8 @@ goes back, marked as perhaps already sent.
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -17,12 +17,10 @@ from typing import Any
 from sqlalchemy import (
     LABEL_STYLE_TABLENAME_PLUS_COL,
     Connection,
-    Select,
     and_,
     bindparam,
     delete,
     exists,
-    func,
     insert,
     literal,
     not_,
@@ -33,8 +31,9 @@ from sqlalchemy import (
 
 from adapters.contract import Delivery
 from receiver.inbox.records import Job, PosState, moment, ms
-from receiver.inbox.sql import run, upsert
+from receiver.inbox.sql import rows, run, upsert
 from receiver.inbox.tables import (
+    OPEN,
     OPEN_STATES,
     RUNNING,
     STANDING_STATES,
@@ -66,33 +65,32 @@ IN_THE_WAY = exists().where(
 )
 
 
-def claimable(*conditions: Any) -> Select[Any]:
-    return (
-        select(jobs, deliveries)
-        .set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
-        .join(deliveries, deliveries.c.id == jobs.c.delivery)
-        .where(
-            among(jobs.c.state, *OPEN_STATES),
-            jobs.c.due_at <= bindparam("now"),
-            not_(IN_THE_WAY),
-            *conditions,
-        )
-        .order_by(jobs.c.due_at, jobs.c.id)
-        .limit(bindparam("limit"))
-        .with_for_update(of=jobs, skip_locked=True)
-    )
-
-
-LANE = jobs.c.connection + " " + func.coalesce(jobs.c.pos, "")
-ANYWHERE = claimable(
-    or_(
-        jobs.c.fence == 0,  # a first look, so that it is known what is on its way
-        jobs.c.pos.is_(None),
-        jobs.c.pos.not_in(bindparam("paused", expanding=True)),
-    ),
-    LANE.not_in(bindparam("full", expanding=True)),
+NEXT_LANE = (
+    select(jobs.c.lane, jobs.c.pos)
+    .where(OPEN, jobs.c.lane > bindparam("after"))
+    .order_by(jobs.c.lane)
+    .limit(1)
 )
-FOR_ONE_POS = claimable(jobs.c.pos == bindparam("pos"))
+NEXT_JOBS = (
+    select(jobs.c.id, jobs.c.queue, jobs.c.overtakes)
+    .where(
+        OPEN,
+        jobs.c.lane == bindparam("of"),
+        jobs.c.state == bindparam("in_state"),
+        jobs.c.due_at <= bindparam("now"),
+        not_(IN_THE_WAY),
+    )
+    .order_by(jobs.c.due_at, jobs.c.id)
+    .limit(bindparam("room"))
+    .with_for_update(of=jobs, skip_locked=True)
+)
+WHOLE = (
+    select(jobs, deliveries)
+    .set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
+    .join(deliveries, deliveries.c.id == jobs.c.delivery)
+    .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(jobs.c.id)
+)
 TAKE = (
     update(jobs)
     .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
@@ -116,39 +114,77 @@ def claim(
 ) -> tuple[list[Job], dict[str, PosState]]:
     """Up to `limit` jobs, and every POS that is paused.
 
-    A paused POS gets nothing but, when it is due, one job to probe it with. `under_way` counts
-    the worker's jobs by lane: none gets more than its share, so that there is room for the rest.
+    Each lane gets its share and no more, so that there is room for the rest; `under_way` counts
+    what the worker has of each. A paused POS gets, when it is due, one job to probe it with;
+    beside it only a first look is taken, so that it is known what is on its way.
     """
     paused = paused_pos(connection)
-    mine = [
-        job(row, probe=True)
-        for state in paused.values()
-        if due(state, now)
-        for row in probe(connection, state.pos, now)
+    queues: dict[str, int] = {}  # one of each
+    probes: set[int] = set()
+    lanes = sorted(lanes_in_use(connection), key=lambda found: under_way.get(found[0], 0))
+    for name, pos in lanes:
+        state = paused.get(pos or "")
+        room = min(PER_LANE - under_way.get(name, 0), limit - len(queues))
+        if state and due(state, now):
+            found = next_jobs(connection, name, 1, OPEN_STATES, now, queues)
+            probes |= set(found.values())
+            if found:
+                put_off(connection, state.pos, now)
+                paused[state.pos] = replace(state, probe_at=now + PROBE)
+        else:
+            states = ("ready",) if state else ("waiting", "ready")
+            found = next_jobs(connection, name, room, states, now, queues)
+        queues |= found
+    return take(connection, list(queues.values()), probes, worker, now), paused
+
+
+def lanes_in_use(connection: Connection) -> Iterator[tuple[str, str | None]]:
+    """Every lane with an open job in it, and its POS: one look at the index for each."""
+    after = ""
+    while found := rows(connection, NEXT_LANE, after=after):
+        after, pos = found[0]
+        yield after, pos
+
+
+def next_jobs(
+    connection: Connection,
+    lane: str,
+    room: int,
+    states: Sequence[str],
+    now: datetime,
+    taken: Collection[str],
+) -> dict[str, int]:
+    """The lane's next jobs, one of each queue: what overtakes before what it overtakes."""
+    if room <= 0:
+        return {}
+    found = [
+        row
+        for state in states
+        for row in rows(connection, NEXT_JOBS, of=lane, in_state=state, now=ms(now), room=room)
     ]
-    take(connection, mine, worker, now)
-    lanes = Counter(under_way)
-    while (room := limit - len(mine)) > 0:
-        full = [name for name, count in lanes.items() if count >= PER_LANE]
-        values = {"now": ms(now), "limit": room, "paused": list(paused), "full": full}
-        found = connection.execute(ANYWHERE, values).mappings().all()
-        fitting = [one for one in one_per_queue(found) if fits(one, lanes)]
-        take(connection, fitting, worker, now)
-        mine += fitting
-        if len(found) < room or not fitting:
-            break
-    return mine, paused
+    first: dict[str, int] = {}
+    for number, queue, _ in sorted(found, key=lambda row: not row[2]):
+        if queue not in taken:
+            first.setdefault(queue, number)
+    return dict(list(first.items())[:room])
 
 
-def fits(one: Job, lanes: Counter[str]) -> bool:
-    lanes[one.lane] += 1
-    return lanes[one.lane] <= PER_LANE
+def take(
+    connection: Connection, ids: Sequence[int], probes: Container[int], worker: str, now: datetime
+) -> list[Job]:
+    """They are ours now, and come with their deliveries, in the order in which they were found."""
+    if not ids:
+        return []
+    whole = connection.execute(WHOLE, {"ids": ids}).mappings().all()
+    connection.execute(TAKE, {"ids": ids, "me": worker, "now": ms(now)})
+    found = {row["jobs_id"]: job(row, probe=row["jobs_id"] in probes) for row in whole}
+    return [found[one] for one in ids]
 
 
-def take(connection: Connection, mine: Sequence[Job], worker: str, now: datetime) -> None:
-    if mine:
-        ids = [one.id for one in mine]
-        connection.execute(TAKE, {"ids": ids, "me": worker, "now": ms(now)})
+def put_off(connection: Connection, pos: str, now: datetime) -> None:
+    """The next probe is some time off, should this one never be heard of again."""
+    later = {"probe_at": ms(now + PROBE)}
+    connection.execute(update(pos_states).where(pos_states.c.pos == pos).values(later))
 
 
 def due(state: PosState, now: datetime) -> bool:
@@ -164,26 +200,6 @@ def pos_state(row: Any) -> PosState:
     return PosState(
         row["pos"], row["failures"], row["paused"], moment(row["probe_at"]), row["reason"]
     )
-
-
-def probe(connection: Connection, pos: str, now: datetime) -> Sequence[Any]:
-    """One job for a POS that failed, if there is any; the next probe is some time off."""
-    found = (
-        connection.execute(FOR_ONE_POS, {"now": ms(now), "limit": 1, "pos": pos}).mappings().all()
-    )
-    if found:
-        connection.execute(
-            update(pos_states).where(pos_states.c.pos == pos).values(probe_at=ms(now + PROBE))
-        )
-    return found
-
-
-def one_per_queue(found: Sequence[Any]) -> list[Job]:
-    """What overtakes first: it was found beside the one it overtakes."""
-    first: dict[str, Any] = {}
-    for row in sorted(found, key=lambda row: not row["jobs_overtakes"]):
-        first.setdefault(row["jobs_queue"], row)
-    return [job(row) for row in first.values()]
 
 
 def job(row: Any, *, probe: bool = False) -> Job:

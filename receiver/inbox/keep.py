@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, bindparam, select, update
 
 from receiver.inbox.dialect import next_ids
-from receiver.inbox.records import Incoming, ms
+from receiver.inbox.records import Incoming, lane, ms
 from receiver.inbox.sql import insert_many, rows, run
 from receiver.inbox.tables import deliveries, jobs
 
@@ -29,6 +29,7 @@ JOB_COLUMNS = (
     "queue",
     "overtakes",
     "pos",
+    "lane",
     "state",
     "due_at",
     "since",
@@ -89,5 +90,6 @@ def delivery_row(number: int, one: Incoming) -> tuple[object, ...]:
 
 
 def job_row(row: int, one: Incoming) -> tuple[object, ...]:
-    at = ms(one.delivery.received_at)
-    return (row, one.connection, one.queue, one.overtakes, one.pos, "ready", at, at, False, at)
+    at, way = ms(one.delivery.received_at), lane(one.connection, one.pos)
+    start = (row, one.connection, one.queue, one.overtakes, one.pos, way)
+    return (*start, "ready", at, at, False, at)

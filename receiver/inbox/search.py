@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, func, or_, select, update
 
 from receiver.inbox.claim import delivery
-from receiver.inbox.records import OrderRecord, PaymentRecord, State, moment, ms
+from receiver.inbox.records import OrderRecord, PaymentRecord, State, moment, ms, storable
 from receiver.inbox.tables import (
     STANDING_STATES,
     among,
@@ -32,7 +32,8 @@ def order(connection: Connection, order_id: str) -> OrderRecord | None:
 
 def orders_called(connection: Connection, reference: str) -> list[OrderRecord]:
     """Every order that a payment may mean by `reference`."""
-    named = select(order_references.c.order_id).where(order_references.c.reference == reference)
+    same = order_references.c.reference == storable(reference)
+    named = select(order_references.c.order_id).where(same)
     query = select(orders).where(orders.c.order_id.in_(named))
     return [order_record(row) for row in connection.execute(query).mappings()]
 
@@ -60,7 +61,7 @@ def payment_reference(connection: Connection, name: str, payment_ids: Sequence[s
     """The merchant's reference that an earlier event of the same payment named."""
     query = select(payment_references.c.reference).where(
         payment_references.c.connection == name,
-        payment_references.c.payment_id.in_(payment_ids),
+        payment_references.c.payment_id.in_(map(storable, payment_ids)),
     )
     return connection.execute(query.limit(1)).scalar()
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, exists, or_, select, update
 
+from receiver.inbox.keep import JOB_COLUMNS
 from receiver.inbox.records import (
     Attempt,
     Job,
@@ -15,6 +16,7 @@ from receiver.inbox.records import (
     PosVerdict,
     Settled,
     Settlement,
+    lane,
     ms,
     platform,
     storable,
@@ -48,6 +50,7 @@ OURS = (
         failures=bindparam("new_failures"),
         sent=bindparam("new_sent"),
         pos=bindparam("new_pos"),
+        lane=bindparam("new_lane"),
         queue=bindparam("new_queue"),
         awaits=bindparam("new_awaits"),
         cleared=False,
@@ -129,8 +132,9 @@ def settle(connection: Connection, job: Job, settlement: Settlement, now: dateti
         new_failures=settlement.failures,
         new_sent=settlement.sent,
         new_pos=settlement.pos or job.pos,
+        new_lane=lane(job.connection, settlement.pos or job.pos),
         new_queue=settlement.queue or job.queue,
-        new_awaits=settlement.awaits,
+        new_awaits=settlement.awaits and storable(settlement.awaits),
         now=ms(now),
     )
     if not ours:
@@ -155,7 +159,7 @@ def look_again(connection: Connection, job: Job, settlement: Settlement, now: da
     """Wakes what this settlement concerns, itself if what it awaits came while it looked."""
     woken = 0
     if settlement.awaits:
-        awaited = {"job": job.id, "reference": settlement.awaits, "now": ms(now)}
+        awaited = {"job": job.id, "reference": storable(settlement.awaits), "now": ms(now)}
         woken += run(connection, MISSED_NAME, **awaited)
         for till in settlement.tills:
             woken += run(connection, MISSED_ORDER, till=till, **awaited)
@@ -195,17 +199,17 @@ def record_order(connection: Connection, order: OrderRecord, now: datetime) -> i
             "order_id": order.order_id,
             "connection": order.connection,
             "pos": order.pos,
-            "platform_id": order.platform_id,
+            "platform_id": storable(order.platform_id),
             "state": order.state,
             "internal_id": order.internal_id,
-            "display_id": order.display_id,
+            "display_id": order.display_id and storable(order.display_id),
             "total": order.total,
             "tip": order.tip,
             "cancellation": order.cancellation,
             "created_at": ms(order.created_at),
         },
     )
-    for reference in order.references:
+    for reference in map(storable, order.references):
         upsert(
             connection,
             order_references,
@@ -234,11 +238,8 @@ def record_payment_reference(
     connection: Connection, name: str, payment_id: str, reference: str, now: datetime
 ) -> int:
     """What later events of the payment are found by; how many waited for it."""
-    row = {
-        "connection": name,
-        "payment_id": payment_id,
-        "reference": reference,
-    }
+    payment_id, reference = storable(payment_id), storable(reference)
+    row = {"connection": name, "payment_id": payment_id, "reference": reference}
     upsert(connection, payment_references, row)
     return run(connection, WAKE, reference=payment_id, now=ms(now))
 
@@ -266,23 +267,7 @@ def judge(connection: Connection, verdict: PosVerdict, now: datetime) -> None:
 
 def add_calls(connection: Connection, job: Job, calls: Sequence[str], now: datetime) -> None:
     """Answers to the platform, in a queue of their own: they never stand in the POS's way."""
-    columns = (
-        "delivery",
-        "call",
-        "connection",
-        "queue",
-        "overtakes",
-        "pos",
-        "state",
-        "due_at",
-        "since",
-        "sent",
-        "updated_at",
-    )
-    at = ms(now)
-    queue, peer = f"answer {job.queue}", platform(job.connection)
-    added = [
-        (job.delivery_row, call, job.connection, queue, False, peer, "ready", at, at, False, at)
-        for call in calls
-    ]
-    insert_many(connection, jobs, columns, added)
+    at, peer = ms(now), platform(job.connection)
+    goes = (job.delivery_row, job.connection, f"answer {job.queue}", False, peer)
+    start = (*goes, lane(job.connection, peer), "ready", at, at, False, at)
+    insert_many(connection, jobs, (*JOB_COLUMNS, "call"), [(*start, call) for call in calls])

@@ -59,6 +59,7 @@ jobs = Table(
     Column("queue", Text, nullable=False),  # one at a time, in order of id
     Column("overtakes", Boolean, nullable=False),  # need not wait for those before it
     Column("pos", Text),  # "@" and the connection for an answer to the platform
+    Column("lane", Text, nullable=False),  # from whom to whom: each has its share of the worker
     Column("state", Text, nullable=False),
     Column("due_at", BigInteger, nullable=False),
     Column("since", BigInteger, nullable=False),  # retries are given up a day after this
@@ -74,7 +75,15 @@ jobs = Table(
 OPEN_STATES = ("ready", "waiting")
 STANDING_STATES = ("ready", "waiting", "running", "held")
 OPEN = among(jobs.c.state, *OPEN_STATES)
-Index("jobs_due", jobs.c.due_at, jobs.c.id, sqlite_where=OPEN, postgresql_where=OPEN)
+Index(
+    "jobs_due",
+    jobs.c.lane,
+    jobs.c.state,
+    jobs.c.due_at,
+    jobs.c.id,
+    sqlite_where=OPEN,
+    postgresql_where=OPEN,
+)
 STANDING = among(jobs.c.state, *STANDING_STATES)
 Index("jobs_queue", jobs.c.queue, jobs.c.id, sqlite_where=STANDING, postgresql_where=STANDING)
 RUNNING = among(jobs.c.state, "running")

@@ -34,7 +34,7 @@ class Mapped:
 
 def order_id(connection: str, platform_id: str) -> str:
     """`<connection>:<platform id>`, at most 64 characters, the same for ever."""
-    whole = f"{connection}:{platform_id}"
+    whole = "".join(filter(str.isprintable, f"{connection}:{platform_id}"))
     if len(whole) <= ORDER_ID_LENGTH:
         return whole
     digest = hashlib.sha256(whole.encode()).hexdigest()[:12]

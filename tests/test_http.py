@@ -264,7 +264,7 @@ async def test_places_are_given_back_however_a_call_ends(
         await next(answers, saying(OK))(reader, writer)
 
     async with peer(behave) as url:
-        calling = [get(calls, url) for _ in range(30)]
+        calling = [calls.send("POST", url, headers={}, body=b"order") for _ in range(30)]
         results = await asyncio.gather(*calling, return_exceptions=True)
         assert all(isinstance(result, NoAnswer) for result in results)
         monkeypatch.setattr(http, "CALL_SECONDS", 25)

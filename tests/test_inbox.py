@@ -433,9 +433,10 @@ def test_names_that_no_database_takes_as_they_are(box: Box) -> None:
 
 
 def awaiting(reference: str) -> Settlement:
-    return Settlement(
-        state=State.WAITING, due_at=later(minutes=10), awaits=reference, tills=("mitte",)
-    )
+    """An order by its name, or a payment's by the payment's."""
+    tills = () if reference.startswith("pi_") else ("mitte",)
+    due_at = later(minutes=10)
+    return Settlement(state=State.WAITING, due_at=due_at, awaits=reference, tills=tills)
 
 
 def recording(order: OrderRecord) -> Settlement:

@@ -219,6 +219,52 @@ async def test_two_orders_of_one_name_are_an_operator_s_business(tmp_path: Path)
         assert await told(run) == []
 
 
+async def test_two_such_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    """Though they are looked at side by side, again and again."""
+    async with line(tmp_path) as run:
+        jobs = []
+        for name in ("shop-1", "shop-2", "shop-3"):
+            await known_to_the_shop(run, name)
+            jobs.append(await pay(run, name, payment_ids=[f"pi_{name}"]))
+        for job in jobs:
+            await run.until(job, "waiting")
+        run.clock.turn(seconds=61)
+        for job in jobs:
+            await run.until(job, "done")
+
+
+async def test_nor_for_what_stands_behind_a_held_order(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        await run.until(await run.send(order("held", lines=[STRANGE])), "held")
+        await run.send(order("held"))
+        await known_to_the_shop(run, "shop-77")
+        paid = await pay(run, "shop-77")
+        await run.until(paid, "waiting")
+        run.clock.turn(seconds=70)
+        await run.until(paid, "done")
+
+
+async def test_many_at_once_of_an_order_never_seen_end_as_the_guard_says(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        await known_to_the_shop(run, "shop-77")
+        news = [("paid", 2), ("error", 1), ("appointed", 3), ("error", 4), ("canceled", 5)]
+        for status, when in [*news, *news[1:]]:
+            await run.post(body(payment("shop-77", status, at=at(when))), to="pay")
+        await eventually(run.jobs, lambda jobs: {job["state"] for job in jobs} == {"waiting"})
+        run.clock.turn(seconds=61)
+        await eventually(run.jobs, ended)
+        assert (await told(run))[-1] == ("shop-77", "paid")
+
+
+async def test_one_whose_order_is_called_like_itself_waits_quietly(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        paid = await pay(run, "pi_1", payment_ids=["pi_1"])
+        await run.until(paid, "waiting")
+        for number in range(10):
+            await pass_by(run, f"another{number}")
+        assert (await run.job(paid))["fence"] <= 2
+
+
 # Everything late: after an outage, or a stop of ours
 
 
@@ -323,13 +369,14 @@ async def test_a_refund_finds_the_payment_of_an_order_still_on_its_way(tmp_path:
         assert (await run.orders())[0]["paymentStatus"] == "canceled"
 
 
-async def test_two_payments_of_one_delivery(tmp_path: Path) -> None:
-    """Some providers send many at once, each of another order."""
+@pytest.mark.parametrize("to", ["pay", "plain"])
+async def test_two_payments_of_one_delivery(tmp_path: Path, to: str) -> None:
+    """Some providers send many at once, each of another order; so may a shop of its own."""
     async with line(tmp_path) as run:
         for name in ("o1", "o2"):
             await run.until(await run.send(order(name, **UNPAID)), "done")
         both = (payment("O1"), payment("O2", payment_ids=["pi_2"]))
-        await run.until(await run.send(*both, to="pay"), "done")
+        await run.until(await run.send(*both, to=to), "done")
         assert await told(run) == [("plain:o1", "paid"), ("plain:o2", "paid")]
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from receiver.inbox.dialect import open_engine
 from receiver.inbox.migrate import configuration, migrate, newest, revision
@@ -53,6 +58,31 @@ def indexes(url: str) -> dict[str, str]:
             return {row[0]: row[1] for row in connection.execute(query)}
     finally:
         engine.dispose()
+
+
+def test_what_postgresql_would_be_told_is_the_same() -> None:
+    """Migrations are written against SQLite, which takes a 0 for false and more besides."""
+    said = StringIO()
+    context = MigrationContext.configure(
+        dialect_name="postgresql", opts={"as_sql": True, "output_buffer": said}
+    )
+    script = ScriptDirectory.from_config(configuration())
+    with Operations.context(context):
+        for each in reversed(list(script.walk_revisions())):
+            upgrade: Callable[[], None] = each.module.upgrade
+            upgrade()  # type: ignore[no-untyped-call]
+    dialect = postgresql.dialect()
+    made = [str(CreateTable(table).compile(dialect=dialect)) for table in metadata.sorted_tables]
+    made += [
+        str(CreateIndex(index).compile(dialect=dialect))
+        for table in metadata.sorted_tables
+        for index in table.indexes
+    ]
+    assert sorted(map(plain, said.getvalue().split(";"))) == sorted(["", *map(plain, made)])
+
+
+def plain(statement: str) -> str:
+    return " ".join(statement.split())
 
 
 def test_twice_is_once(database_url: str) -> None:

@@ -123,7 +123,7 @@ class Settlement:
     pos: str | None = None
     queue: str | None = None  # moved to another queue
     awaits: str | None = None
-    tills: tuple[str, ...] = ()  # where what it awaits may stand
+    tills: tuple[str, ...] = ()  # where the order may stand; none: it awaits a payment's name
     attempts: tuple[Attempt, ...] = ()
     orders: tuple[OrderRecord, ...] = ()
     payments: tuple[PaymentRecord, ...] = ()

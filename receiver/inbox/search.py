@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, or_, select, update
+from sqlalchemy import (
+    Connection,
+    RowMapping,
+    and_,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from receiver.inbox.claim import delivery
 from receiver.inbox.records import OrderRecord, PaymentRecord, State, moment, ms, storable
@@ -66,15 +76,27 @@ def payment_reference(connection: Connection, name: str, payment_ids: Sequence[s
     return connection.execute(query.limit(1)).scalar()
 
 
+earlier = jobs.alias("earlier")
+BEHIND = exists().where(
+    earlier.c.queue == jobs.c.queue,
+    earlier.c.id < jobs.c.id,
+    among(earlier.c.state, *STANDING_STATES),
+)
+
+
 def unseen(connection: Connection, until: datetime) -> bool:
-    """Whether a delivery of that time has not been looked at yet, or is just being."""
+    """Whether a delivery of that time has not been looked at yet, or just is for the first time.
+
+    What stands behind another of its queue does not count: it is of the same order.
+    """
     query = select(jobs.c.id).where(
         among(jobs.c.state, *STANDING_STATES),
         jobs.c.call.is_(None),
         jobs.c.since <= ms(until),
-        or_(jobs.c.fence == 0, jobs.c.state == "running"),
+        or_(jobs.c.fence == 0, and_(jobs.c.fence == 1, jobs.c.state == "running")),
+        not_(BEHIND),
     )
-    return len(connection.execute(query.limit(2)).all()) > 1  # whoever asks is running too
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def listing(

@@ -60,7 +60,11 @@ OURS = (
 )
 WAKE = (
     update(jobs)
-    .where(jobs.c.awaits == bindparam("reference"), jobs.c.state == "waiting")
+    .where(
+        jobs.c.awaits == bindparam("reference"),
+        jobs.c.state == "waiting",
+        jobs.c.id != bindparam("me"),
+    )
     .values(due_at=bindparam("now"))
 )
 MISSED_ORDER = (
@@ -75,6 +79,10 @@ MISSED_ORDER = (
         ),
     )
     .values(due_at=bindparam("now"))
+)
+KNOWN_AS = select(payment_references.c.reference).where(
+    payment_references.c.connection == bindparam("of"),
+    payment_references.c.payment_id == bindparam("payment"),
 )
 MISSED_NAME = (
     update(jobs)
@@ -140,11 +148,11 @@ def settle(connection: Connection, job: Job, settlement: Settlement, now: dateti
     if not ours:
         return Settled(ours=False)
     record_attempts(connection, job, settlement.attempts, now)
-    woken = [record_order(connection, order, now) for order in settlement.orders]
+    woken = [record_order(connection, job, order, now) for order in settlement.orders]
     for payment in settlement.payments:
         record_payment(connection, payment)
     woken += [
-        record_payment_reference(connection, job.connection, *pair, now)
+        record_payment_reference(connection, job, *pair, now)
         for pair in settlement.payment_references
     ]
     for verdict in settlement.verdicts:
@@ -160,9 +168,10 @@ def look_again(connection: Connection, job: Job, settlement: Settlement, now: da
     woken = 0
     if settlement.awaits:
         awaited = {"job": job.id, "reference": storable(settlement.awaits), "now": ms(now)}
-        woken += run(connection, MISSED_NAME, **awaited)
         for till in settlement.tills:
             woken += run(connection, MISSED_ORDER, till=till, **awaited)
+        if not settlement.tills:
+            woken += run(connection, MISSED_NAME, **awaited)
     if settlement.wakes_queue:
         woken += run(connection, WAKE_QUEUE, of=job.queue, me=job.id, now=ms(now))
         woken += run(connection, WAKE_SENT, of=job.queue, now=ms(now))
@@ -189,7 +198,7 @@ def record_attempts(
     )
 
 
-def record_order(connection: Connection, order: OrderRecord, now: datetime) -> int:
+def record_order(connection: Connection, job: Job, order: OrderRecord, now: datetime) -> int:
     """The order as it now is, and its names; how many waited for one of them."""
     woken = 0
     upsert(
@@ -216,7 +225,7 @@ def record_order(connection: Connection, order: OrderRecord, now: datetime) -> i
             {"reference": reference, "order_id": order.order_id},
         )
         if order.state != "expected":  # else there would be nothing new to see
-            woken += run(connection, WAKE, reference=reference, now=ms(now))
+            woken += run(connection, WAKE, reference=reference, me=job.id, now=ms(now))
     return woken
 
 
@@ -235,13 +244,15 @@ def record_payment(connection: Connection, payment: PaymentRecord) -> None:
 
 
 def record_payment_reference(
-    connection: Connection, name: str, payment_id: str, reference: str, now: datetime
+    connection: Connection, job: Job, payment_id: str, reference: str, now: datetime
 ) -> int:
     """What later events of the payment are found by; how many waited for it."""
     payment_id, reference = storable(payment_id), storable(reference)
-    row = {"connection": name, "payment_id": payment_id, "reference": reference}
-    upsert(connection, payment_references, row)
-    return run(connection, WAKE, reference=payment_id, now=ms(now))
+    row = {"connection": job.connection, "payment_id": payment_id}
+    if rows(connection, KNOWN_AS, of=job.connection, payment=payment_id) == [(reference,)]:
+        return 0  # nothing new to see
+    upsert(connection, payment_references, {**row, "reference": reference})
+    return run(connection, WAKE, reference=payment_id, me=job.id, now=ms(now))
 
 
 def judge(connection: Connection, verdict: PosVerdict, now: datetime) -> None:

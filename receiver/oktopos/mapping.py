@@ -34,11 +34,12 @@ class Mapped:
 
 def order_id(connection: str, platform_id: str) -> str:
     """`<connection>:<platform id>`, at most 64 characters, the same for ever."""
-    whole = "".join(filter(str.isprintable, f"{connection}:{platform_id}"))
-    if len(whole) <= ORDER_ID_LENGTH:
+    whole = f"{connection}:{platform_id}"
+    shown = "".join(filter(str.isprintable, whole))
+    if shown == whole and len(whole) <= ORDER_ID_LENGTH:
         return whole
-    digest = hashlib.sha256(whole.encode()).hexdigest()[:12]
-    return f"{whole[: ORDER_ID_LENGTH - 13]}~{digest}"
+    digest = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return f"{shown[: ORDER_ID_LENGTH - 13]}~{digest}"
 
 
 def create_body(order: Order, connection: Connection, pos: Pos, now: datetime) -> Mapped:

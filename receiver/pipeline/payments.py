@@ -18,6 +18,7 @@ from receiver.inbox.records import (
     PosVerdict,
     Settlement,
     State,
+    storable,
 )
 from receiver.payments import Standing, next_status, standing_after
 from receiver.pipeline.tools import Tools
@@ -25,6 +26,7 @@ from receiver.retry import given_up
 from receiver.settings.model import Connection, Pos
 
 GRACE = timedelta(seconds=60)
+UNKNOWN = "payment "  # how the queue of an order begins that never came to us
 LOOK_SOON = timedelta(seconds=1)
 LOOK_AGAIN = timedelta(minutes=10)  # beside being woken by the order itself
 
@@ -106,7 +108,10 @@ async def unknown(
         raise Held(
             f'order {reference} is not known (connections.{connection.name}.unknown_order = "hold")'
         )
-    return await send(update, reference, job, tools.only_pos(connection), tools)
+    pos = tools.only_pos(connection)
+    if not job.queue.startswith(UNKNOWN):  # all of one order in one queue, known or not
+        return moves(job, pos.name, f"{UNKNOWN}{pos.name} {reference}")
+    return await send(update, reference, job, pos, tools)
 
 
 async def of_order(
@@ -122,11 +127,21 @@ async def of_order(
         return waits(job, reason, reference, until=tools.clock() + LOOK_AGAIN)
     if order.total is None:
         return needless(order)
-    if job.queue.startswith(f"{job.connection}:") and job.queue != order.order_id:
-        return Settlement(
-            state=State.READY, failures=job.failures, pos=order.pos, queue=order.order_id
-        )
+    if job.queue != order.order_id and not await in_queue_of_an_order(job, tools):
+        return moves(job, order.pos, order.order_id)
     return await send(update, order.order_id, job, tools.named_pos(order.pos), tools)
+
+
+def moves(job: Job, pos: str, queue: str) -> Settlement:
+    """To the queue of its order, to be claimed from there when its turn comes."""
+    return Settlement(
+        state=State.READY, failures=job.failures, sent=job.sent, pos=pos, queue=storable(queue)
+    )
+
+
+async def in_queue_of_an_order(job: Job, tools: Tools) -> bool:
+    """Of another one, then: a delivery of several payments cannot stand in the queue of each."""
+    return await tools.inbox.read(lambda box: search.order(box, job.queue)) is not None
 
 
 def needless(order: OrderRecord) -> Settlement:

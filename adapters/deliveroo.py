@@ -152,7 +152,7 @@ def dishes(order: Placed) -> tuple[Line, ...]:
     read = tuple(dish(item, place) for place, item in enumerate(order.items, 1))
     stated = (order.subtotal, order.partner_order_subtotal, order.partner_order_total)
     sums = [known + off for off in (0, offered(order)) for known in stated if known is not None]
-    readings = (read, *(payload.agreeing(read, known) for known in sums))
+    readings = (payload.agreeing(read, known) for known in sums if payload.worth(read) not in sums)
     return next((reading for reading in readings if payload.worth(reading) in sums), read)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import chain
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import (
@@ -250,7 +251,7 @@ def agreeing(lines: tuple[Line, ...], stated: int | None) -> tuple[Line, ...]:
     one piece of its dish or for all of them, and whether a dish's price holds its options'.
     """
     others = (tuple(map(read, lines)) for read in (quantity_per_piece, price_per_piece, apart))
-    return next((read for read in (lines, *others) if worth(read) == stated), lines)
+    return next((read for read in chain((lines,), others) if worth(read) == stated), lines)
 
 
 def comment(*parts: str | None) -> str | None:

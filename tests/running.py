@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from receiver.worker import Worker
 from tests.plain import PAY, PLAIN, SECRET, body, signed
 
 PATIENCE = 10.0
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading certificates takes a while, each time
 Json = dict[str, Any]
 
 
@@ -152,7 +154,9 @@ async def line(
         stack.push_async_callback(inbox.close)
         app = await stack.enter_async_context(serving(create_app(made, inbox)))
         web, pos_client, api = [
-            await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
+            await stack.enter_async_context(
+                httpx.AsyncClient(base_url=url, trust_env=False, verify=NO_TLS)
+            )
             for url in (app, till, platform)
         ]
         running = Line(made, inbox, web, pos_client, api, clock)

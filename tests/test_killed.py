@@ -20,7 +20,7 @@ import pytest
 from receiver.sandbox import create_sandbox
 from receiver.serving import serving
 from tests.plain import body, order, signed
-from tests.running import eventually
+from tests.running import NO_TLS, eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -75,8 +75,10 @@ async def test_what_was_answered_arrives_once(tmp_path: Path) -> None:
 
     async with (
         serving(create_sandbox()) as till,
-        httpx.AsyncClient(base_url=till, trust_env=False) as pos,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
+        httpx.AsyncClient(base_url=till, trust_env=False, verify=NO_TLS) as pos,
+        httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=NO_TLS
+        ) as client,
     ):
         arguments = f"sqlite:///{database}", till, str(port)
         sending = [asyncio.create_task(platform(client, said, kept)) for _ in range(SENDERS)]

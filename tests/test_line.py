@@ -21,6 +21,12 @@ CREATE, SET_STATUS = "/v1/order/create", "/v1/order/set-status"
 STRANGE = {"name": "Tea", "quantity": 1, "unit_price": 990, "pos_ref": None, "item_id": "i-7"}
 
 
+@pytest.fixture(autouse=True)
+def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker looks often, so that nobody waits long after the clock was turned."""
+    monkeypatch.setattr(worker, "IDLE_SECONDS", 0.02)
+
+
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls that hang are not waited for at the end."""

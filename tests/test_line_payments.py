@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from receiver import worker
 from receiver.inbox import operate
 from receiver.serve import create_tools, working
 from tests.orders import plain_order
@@ -21,6 +22,12 @@ pytestmark = pytest.mark.anyio
 TELL = "/v1/order/set-payment-status"
 STRANGE = {"name": "Tea", "quantity": 1, "unit_price": 990, "pos_ref": None, "item_id": "i-7"}
 UNPAID: Any = {"payment": "call_for_payment"}
+
+
+@pytest.fixture(autouse=True)
+def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker looks often, so that nobody waits long after the clock was turned."""
+    monkeypatch.setattr(worker, "IDLE_SECONDS", 0.02)
 
 
 def at(minutes: int) -> str:

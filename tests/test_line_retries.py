@@ -38,6 +38,12 @@ class Log:
         return [fields for level, said, fields in self.said if (level, said) == ("error", event)]
 
 
+@pytest.fixture(autouse=True)
+def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker looks often, so that nobody waits long after the clock was turned."""
+    monkeypatch.setattr(worker, "IDLE_SECONDS", 0.02)
+
+
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Log:
     found = Log()

@@ -70,8 +70,8 @@ def test_what_postgresql_would_be_told_is_the_same() -> None:
     with Operations.context(context):
         for each in reversed(list(script.walk_revisions())):
             upgrade: Callable[[], None] = each.module.upgrade
-            upgrade()  # type: ignore[no-untyped-call]
-    dialect = postgresql.dialect()
+            upgrade()
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     made = [str(CreateTable(table).compile(dialect=dialect)) for table in metadata.sorted_tables]
     made += [
         str(CreateIndex(index).compile(dialect=dialect))

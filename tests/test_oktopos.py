@@ -343,6 +343,11 @@ def test_it_never_changes() -> None:
     assert order_id("wolt", "x" * 80)[-13:] == "~024084416b74"
 
 
+def test_what_cannot_be_printed_is_told_apart_all_the_same() -> None:
+    assert order_id("wolt", "A\n1").startswith("wolt:A1~")
+    assert len({order_id("wolt", one) for one in ("A1", "A\n1", "A\t1", "A\ud8001")}) == 4
+
+
 # Articles
 
 

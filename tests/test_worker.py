@@ -44,6 +44,12 @@ class Log:
         return [(level, event) for level, event, _ in self.said if event in of]
 
 
+@pytest.fixture(autouse=True)
+def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker looks often, so that nobody waits long after the clock was turned."""
+    monkeypatch.setattr(worker, "IDLE_SECONDS", 0.02)
+
+
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Log:
     found = Log()

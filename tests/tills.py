@@ -18,7 +18,7 @@ from receiver.serving import serving
 from receiver.settings.model import Connection, Pos
 from receiver.web import create_app
 from tests.plain import PAY, PLAIN, SECRET, order
-from tests.running import Clock, Json, Line, settings
+from tests.running import NO_TLS, Clock, Json, Line, settings
 
 STORES = {"*": "mitte", "n": "nord"}
 
@@ -70,7 +70,9 @@ async def tills(
         stack.push_async_callback(inbox.close)
         web = await stack.enter_async_context(serving(create_app(made, inbox)))
         mitte, nord, api, receiver = [
-            await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
+            await stack.enter_async_context(
+                httpx.AsyncClient(base_url=url, trust_env=False, verify=NO_TLS)
+            )
             for url in (*urls, web)
         ]
         running = Line(made, inbox, receiver, mitte, api, clock)

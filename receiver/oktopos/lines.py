@@ -77,16 +77,13 @@ def flatten(line: Line, dish: int, parents: int = 1) -> list[Flat]:
 
 def take_off(discount: Discount, flats: Sequence[Flat]) -> None:
     concerned = concerns(discount, flats)
-    try:
-        shares = spread(discount.amount, [flat.value for flat in concerned])
-    except ValueError:
-        shares = []
     worth = sum(max(flat.value, 0) for flat in concerned)
-    if discount.amount > worth or not shares:
+    if discount.amount > worth:
         raise Held(
             f"discount of {decimal(discount.amount)} is more than the {decimal(worth)} "
             "of the lines it is taken from"
         )
+    shares = spread(discount.amount, [flat.value for flat in concerned])
     for flat, share in zip(concerned, shares, strict=True):
         flat.value -= share
 

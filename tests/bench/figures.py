@@ -54,7 +54,7 @@ def written(value: float, unit: str) -> str:
 
 
 def table(figures: Sequence[Figure]) -> str:
-    rows = [("figure", "measured", "value", "floor", "aim", "")]
+    rows: list[tuple[str, ...]] = [("figure", "measured", "value", "floor", "aim", "")]
     for figure in figures:
         goal = figure.goal
         numbers = [written(n, goal.unit) for n in (figure.value, goal.floor, goal.aim)]

@@ -327,6 +327,7 @@ def test_an_operator_s_pause_is_not_probed_and_not_opened_by_a_success(box: Box)
     assert box.claim(now=later(days=1)) == []
     box.judge(PosVerdict("mitte"))
     fail(box, 9)
+    fail(box, 1, probe=True)  # one that was under way
     assert states(box)["mitte"].paused == "operator"
     box.do(lambda at: operate.resume_pos(at, "mitte", NOW))
     assert queues(box.claim()) == ["d1"]

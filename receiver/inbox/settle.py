@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import Connection, bindparam, exists, or_, select, update
+from sqlalchemy import Connection, Update, and_, bindparam, exists, or_, select, update
 
 from receiver.inbox.keep import JOB_COLUMNS
 from receiver.inbox.records import (
@@ -58,15 +59,16 @@ OURS = (
         updated_at=bindparam("now"),
     )
 )
-WAKE = (
-    update(jobs)
-    .where(
-        jobs.c.awaits == bindparam("reference"),
-        jobs.c.state == "waiting",
-        jobs.c.id != bindparam("me"),
-    )
-    .values(due_at=bindparam("now"))
-)
+
+
+@cache
+def waiting_for(count: int) -> Update:
+    """Whoever waits for one of so many names, but for one."""
+    names = [bindparam(f"name{place}", type_=jobs.c.awaits.type) for place in range(count)]
+    waits = and_(jobs.c.awaits.in_(names), jobs.c.state == "waiting")
+    return update(jobs).where(waits, jobs.c.id != bindparam("me")).values(due_at=bindparam("now"))
+
+
 MISSED_ORDER = (
     update(jobs)
     .where(
@@ -200,7 +202,6 @@ def record_attempts(
 
 def record_order(connection: Connection, job: Job, order: OrderRecord, now: datetime) -> int:
     """The order as it now is, and its names; how many waited for one of them."""
-    woken = 0
     upsert(
         connection,
         orders,
@@ -218,15 +219,12 @@ def record_order(connection: Connection, job: Job, order: OrderRecord, now: date
             "created_at": ms(order.created_at),
         },
     )
-    for reference in map(storable, order.references):
-        upsert(
-            connection,
-            order_references,
-            {"reference": reference, "order_id": order.order_id},
-        )
-        if order.state != "expected":  # else there would be nothing new to see
-            woken += run(connection, WAKE, reference=reference, me=job.id, now=ms(now))
-    return woken
+    names = list(map(storable, order.references))
+    named = [{"reference": name, "order_id": order.order_id} for name in names]
+    upsert(connection, order_references, *named)
+    if order.state == "expected":
+        return 0  # nothing new to see
+    return wake(connection, job, names, now)
 
 
 def record_payment(connection: Connection, payment: PaymentRecord) -> None:
@@ -252,7 +250,15 @@ def record_payment_reference(
     if rows(connection, KNOWN_AS, of=job.connection, payment=payment_id) == [(reference,)]:
         return 0  # nothing new to see
     upsert(connection, payment_references, {**row, "reference": reference})
-    return run(connection, WAKE, reference=payment_id, me=job.id, now=ms(now))
+    return wake(connection, job, [payment_id], now)
+
+
+def wake(connection: Connection, job: Job, names: Sequence[str], now: datetime) -> int:
+    """Those who wait for one of the names look again; how many they are."""
+    if not names:
+        return 0
+    awaited = {f"name{place}": name for place, name in enumerate(names)}
+    return run(connection, waiting_for(len(names)), me=job.id, now=ms(now), **awaited)
 
 
 def judge(connection: Connection, verdict: PosVerdict, now: datetime) -> None:

@@ -81,6 +81,10 @@ def upsert_text(table: Table, columns: Sequence[str]) -> str:
     return f"ON CONFLICT ({', '.join(keys)}) {action}"
 
 
-def upsert(connection: Connection, table: Table, row: Mapping[str, object]) -> None:
-    columns = tuple(row)
-    insert_many(connection, table, columns, [tuple(row.values())], upsert_text(table, columns))
+def upsert(connection: Connection, table: Table, *changed: Mapping[str, object]) -> None:
+    """Rows of the same columns, put in or in the place of those with the same primary key."""
+    if not changed:
+        return
+    columns = tuple(changed[0])
+    values = [tuple(row.values()) for row in changed]
+    insert_many(connection, table, columns, values, upsert_text(table, columns))

@@ -68,7 +68,7 @@ def beside(scale: Scale, folder: Path) -> Iterator[Figure]:
 
 
 def steady(port: int, scale: Scale) -> Load:
-    elsewhere(load.pace, port, 200, 100.0)
+    elsewhere(load.pace, port, 100, 100.0)
     return elsewhere(load.pace, port, int(scale.beside_seconds * PER_SECOND), PER_SECOND)
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
     rounds: int = 3
-    flood: int = 12_000  # requests a round, 64 connections
-    alone: int = 1_500  # requests a round, one connection
-    forwards: int = 1_500  # deliveries a round
-    light_seconds: float = 15.0  # of 20 deliveries a second
-    beside_seconds: float = 6.0  # a round of 500 deliveries a second
+    flood: int = 10_000  # requests a round, 64 connections
+    alone: int = 1_000  # requests a round, one connection
+    forwards: int = 1_200  # deliveries a round
+    light_seconds: float = 12.0  # of 20 deliveries a second
+    beside_seconds: float = 5.0  # a round of 500 deliveries a second
     rows: int = 100_000  # kept in the full box
     deliveries: int = 20_000  # before the memory is read
     starts: int = 3

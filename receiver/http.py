@@ -12,7 +12,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import urlsplit
 
@@ -97,7 +97,7 @@ class Http:
         headers: Mapping[str, str],
         body: bytes | None,
     ) -> Reply:
-        request = client.build_request(method, url, headers=dict(headers), content=body)
+        request = client.build_request(method, address(url), headers=dict(headers), content=body)
         response = await client.send(request, stream=True)
         try:
             return Reply(response.status_code, dict(response.headers), await bounded(response))
@@ -191,6 +191,11 @@ def as_httpx() -> Iterator[None]:
         raise httpx.ConnectError(type(error).__name__) from error
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise httpx.ReadError(type(error).__name__) from error
+
+
+@lru_cache(maxsize=1_000)  # parsing it takes a tenth of a call, and a POS has but one or two
+def address(url: str) -> httpx.URL:
+    return httpx.URL(url)
 
 
 async def bounded(response: httpx.Response) -> bytes:

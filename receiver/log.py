@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sys
 from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass, field
 from traceback import extract_tb
-from typing import Any, Literal
+from typing import Any, Literal, TextIO, cast
 
 import structlog
 from structlog.stdlib import ProcessorFormatter
@@ -30,7 +32,7 @@ def configure(level: str, style: Literal["json", "console"]) -> None:
     structlog.configure(
         processors=[*first, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level.lower()),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", Gathered(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     libraries = logging.StreamHandler(sys.stderr)
@@ -43,6 +45,32 @@ def configure(level: str, style: Literal["json", "console"]) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[libraries])
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+@dataclass(slots=True, eq=False, weakref_slot=True)  # structlog has a lock for each file
+class Gathered:
+    """A file that gets what is said in one turn of the loop in one piece: at full load a write
+    for each line costs more than all the rest of it. Outside of a loop nothing is held back."""
+
+    file: TextIO
+    said: list[str] = field(default_factory=list)
+
+    def write(self, text: str) -> None:
+        self.said.append(text)
+
+    def flush(self) -> None:
+        if len(self.said) > 1:
+            return  # the first of them has seen to it
+        try:
+            asyncio.get_running_loop().call_soon(self.hand_over)
+        except RuntimeError:
+            self.hand_over()
+
+    def hand_over(self) -> None:
+        text = "".join(self.said)
+        self.said.clear()
+        self.file.write(text)
+        self.file.flush()
 
 
 def as_json(_: object, __: str, event: MutableMapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import httpx
 import pytest
 from sqlalchemy import Connection
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from receiver import health
 from receiver.inbox import open_inbox, search
@@ -151,7 +151,7 @@ async def test_labels_come_from_the_set_up_only(tmp_path: Path) -> None:
         assert "marked" not in (await run.client.get("/metrics")).text
 
 
-async def status(app: Starlette, host: str | None, **headers: str) -> int:
+async def status(app: ASGIApp, host: str | None, **headers: str) -> int:
     """What /metrics answers to a caller from there."""
     caller: Any = (host, 4711) if host else None
     transport = httpx.ASGITransport(app, client=caller)

@@ -296,11 +296,27 @@ def test_a_paused_pos_gets_one_probe_when_it_is_due(box: Box) -> None:
     assert box.claim(now=later(seconds=6)) == []
 
 
-def test_the_next_probe_comes_though_the_first_said_nothing(box: Box) -> None:
-    """Its job may have ended without asking the POS anything."""
+def test_a_probe_that_asked_nothing_is_followed_by_another_at_once(box: Box) -> None:
+    """A payment that waits for its order must not cost the POS half a minute, nor many hours."""
+    parked(box, *(incoming(f"d{number}") for number in range(4)))
+    fail(box, 5)
+    for number in range(3):
+        probe = box.one(now=later(seconds=5))
+        assert (probe.queue, probe.probe) == (f"d{number}", True)
+        box.settle(probe, HELD, now=later(seconds=5))
+    box.settle(box.one(now=later(seconds=5)), answered(), now=later(seconds=5))
+    assert states(box) == {}
+
+
+def answered() -> Settlement:
+    return Settlement(state=State.DONE, verdicts=(PosVerdict("mitte"),))
+
+
+def test_a_probe_never_heard_of_again_is_followed_by_another(box: Box) -> None:
     parked(box, incoming("d1"), incoming("d2"))
     fail(box, 5)
-    box.settle(box.one(now=later(seconds=5)), HELD)
+    box.one(now=later(seconds=5))
+    assert box.claim(now=later(seconds=34)) == []
     assert box.one(now=later(seconds=36)).queue == "d2"
 
 

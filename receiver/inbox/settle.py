@@ -121,6 +121,11 @@ WORKS = (
     )
     .values(failures=0, paused=None, reason=None)
 )
+PROBE_AGAIN = (
+    update(pos_states)
+    .where(pos_states.c.pos == bindparam("of"), pos_states.c.paused == "failing")
+    .values(probe_at=bindparam("now"))
+)
 POS_STATE = select(pos_states.c.failures, pos_states.c.paused).where(
     pos_states.c.pos == bindparam("of")
 )
@@ -159,6 +164,8 @@ def settle(connection: Connection, job: Job, settlement: Settlement, now: dateti
     ]
     for verdict in settlement.verdicts:
         judge(connection, verdict, now)
+    if job.probe and not settlement.verdicts:  # it asked the POS nothing: the next one may
+        run(connection, PROBE_AGAIN, of=job.pos, now=ms(now))
     add_calls(connection, job, settlement.calls, now)
     woken += [look_again(connection, job, settlement, now), len(settlement.calls)]
     behind = rows(connection, WAITING_BEHIND, of=job.queue)

@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, NamedTuple, TypeAlias
 
+from adapters.api import Api
+
 Secrets: TypeAlias = Sequence[str]
 """Newest first; any of them may have signed."""
 
@@ -53,6 +55,13 @@ class Ack:
     status: int = 200
     body: bytes = b""
     media_type: str | None = None
+
+
+class Proof(NamedTuple):
+    """What proves a delivery genuine: the setting that holds it, and how far it reaches."""
+
+    by: Literal["secrets", "api_key"] = "secrets"
+    covers_body: bool = True  # a token covers nothing but itself
 
 
 class OrderType(StrEnum):
@@ -220,25 +229,20 @@ class Call:
     method: Literal["POST", "PATCH", "PUT"]
     path: str  # below the API's base address
     json: Mapping[str, object] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)  # beside those that prove us
     done: frozenset[int] = frozenset()  # statuses beyond 2xx that mean "already so"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Api:
-    """Where a platform's API is, and how one proves oneself there.
-
-    OAuth client credentials where `token_url` is set: the form is posted with the client's id
-    and secret in it, or in a Basic header where `token_basic` says so.
-    """
-
-    url: str
-    token_url: str | None = None
-    token_basic: bool = False
-    scope: str | None = None
 
 
 def empty_200(_: Delivery) -> Ack:
     return Ack()
+
+
+def signed(_: Delivery) -> Proof:
+    return Proof()
+
+
+def by_token(_: Delivery) -> Proof:
+    return Proof(covers_body=False)
 
 
 def nothing(_: Delivery, __: Order, ___: Outcome) -> Sequence[Call]:
@@ -259,6 +263,8 @@ class Adapter:
     sign: Callable[[Delivery, str], Delivery]  # for replay, demo and tests
     identify: Callable[[Delivery], Identity]  # never raises
     parse: Callable[[Delivery, Mapping[str, bytes]], Sequence[Event]]  # raises Unreadable only
+    proof: Callable[[Delivery], Proof] = signed  # which setting `verify` is given
+    handshake: Callable[[Delivery, Secrets], Ack | None] | None = None  # set-up, nothing to keep
     ack: Callable[[Delivery], Ack] = empty_200
     answer: Callable[[Delivery, Order, Outcome], Sequence[Call]] = nothing
     api: Api | None = None  # needed by Fetch and Call

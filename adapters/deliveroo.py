@@ -16,7 +16,8 @@ from urllib.parse import quote
 
 from pydantic import BeforeValidator, PositiveInt, Strict
 
-from adapters import contract, payload
+from adapters import contract, payload, sums
+from adapters.api import Api, OAuth
 from adapters.contract import Delivery, Discount, Fee, FeeKind, Line, Order, OrderType, Owner
 from adapters.payload import Foreign, Id, Many, Minor, OptionalId, OptionalTime, Text, at, dig
 from adapters.signing import Hmac, header
@@ -53,16 +54,15 @@ def event_type(body: Mapping[str, object]) -> str:
     return ALIASES.get(said, said)
 
 
-# https://api-docs.deliveroo.com/v2.0/docs/securing-webhooks: any UTF-8 may come, so bytes only
-def message(delivery: Delivery) -> bytes:
+# https://api-docs.deliveroo.com/v2.0/docs/securing-webhooks: either, as the event says, unread
+def messages(delivery: Delivery) -> Sequence[bytes]:
     guid = header(delivery, GUID)
     if not GUID_TEXT.fullmatch(guid):
         raise contract.Rejected(f"{GUID} is not one word")
-    separator = b" \n " if event_type(payload.peek(delivery.body)) in OLD_EVENTS else b" "
-    return guid.encode("ascii") + separator + delivery.body
+    return [guid.encode("ascii") + between + delivery.body for between in (b" ", b" \n ")]
 
 
-SCHEME = Hmac(header="x-deliveroo-hmac-sha256", encoding="hex", message=message)
+SCHEME = Hmac(header="x-deliveroo-hmac-sha256", encoding="hex", messages=messages)
 
 
 def fractional(value: object) -> object:
@@ -151,9 +151,9 @@ def dishes(order: Placed) -> tuple[Line, ...]:
     reading, else one that comes to a sum Deliveroo states, before or after all discounts."""
     read = tuple(dish(item, place) for place, item in enumerate(order.items, 1))
     stated = (order.subtotal, order.partner_order_subtotal, order.partner_order_total)
-    sums = [known + off for off in (0, offered(order)) for known in stated if known is not None]
-    readings = (payload.agreeing(read, known) for known in sums if payload.worth(read) not in sums)
-    return next((reading for reading in readings if payload.worth(reading) in sums), read)
+    right = [known + off for off in (0, offered(order)) for known in stated if known is not None]
+    readings = (sums.agreeing(read, known) for known in right if sums.worth(read) not in right)
+    return next((reading for reading in readings if sums.worth(reading) in right), read)
 
 
 def offered(order: Placed) -> int:
@@ -206,8 +206,8 @@ def order_of(envelope: Envelope) -> Order:
     order = envelope.order
     read, charged = dishes(order), fees(order)
     ours = sum(fee.amount for fee in charged if fee.owner is Owner.RESTAURANT)
-    alone, total = partner_view(order, payload.worth(read), ours)
-    gap = payload.worth(read) - alone
+    alone, total = partner_view(order, sums.worth(read), ours)
+    gap = sums.worth(read) - alone
     # https://api-docs.deliveroo.com/v2.0/docs/remake-orders: dishes are priced, the total is 0
     at_our_cost = dig(envelope.remake, "fault") == "restaurant"
     street = " ".join(filter(None, (order.street, order.number))) or order.first_line
@@ -294,7 +294,7 @@ ADAPTER = contract.Adapter(
     identify=identify,
     parse=parse,
     answer=answer,
-    api=contract.Api(url=f"https://{API}", token_url=AUTH, token_basic=True),
+    api=Api(url=f"https://{API}", oauth=OAuth(url=AUTH, basic=True)),
     hosts=frozenset({API, "api-sandbox.developers.deliveroo.com"}),
     deadline=timedelta(minutes=7),
 )

@@ -7,12 +7,13 @@ value of its type or None, and `model` raises Unreadable naming the fields that 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
-from itertools import chain
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import (
@@ -29,12 +30,13 @@ from pydantic import (
 )
 from pydantic_core import from_json
 
-from adapters.contract import Address, Delivery, Discount, Fee, Line, Owner, Unreadable
+from adapters.contract import Address, Delivery, Unreadable
 
 Model = TypeVar("Model", bound=BaseModel)
 Entry = TypeVar("Entry")
 
 MASKED = re.compile(r"[*xX•]{3,}|\*+")
+MOST = 10**12  # minor units: whatever states more is no amount
 MILLISECONDS_FROM = 100_000_000_000  # a Unix time above this counts milliseconds
 
 
@@ -63,6 +65,26 @@ def at(*paths: str) -> Any:
     return Field(None, validation_alias=choices, validate_default=True)
 
 
+def major(value: object) -> object:
+    """A decimal of the major unit, "12.50" or a JSON number read exactly, in minor units.
+
+    Beyond a hundredth it is rounded half up. A float has lost its exactness already: read the
+    body with `exact=True`.
+    """
+    value = blank_to_none(value)
+    if value is None:
+        return None
+    if isinstance(value, bool | float) or not isinstance(value, str | int | Decimal):
+        raise ValueError("not a decimal")
+    try:
+        cents = (Decimal(value) * 100).quantize(Decimal(1), ROUND_HALF_UP)
+    except InvalidOperation:
+        raise ValueError("not a decimal") from None
+    if not abs(cents) < MOST:
+        raise ValueError("out of range")
+    return int(cents)
+
+
 Text = Annotated[str | None, BeforeValidator(blank_to_none)]
 """Text that may be absent, empty or masked: all of them None."""
 Id = Annotated[str, BeforeValidator(number_to_text)]
@@ -70,6 +92,8 @@ Id = Annotated[str, BeforeValidator(number_to_text)]
 OptionalId = Annotated[str | None, BeforeValidator(number_to_text)]
 Minor = Annotated[int, Strict()]
 """Money in minor units: a JSON integer and nothing else."""
+Major: TypeAlias = Annotated[int | None, BeforeValidator(major)]
+"""Money sent as a decimal of the major unit: minor units here; absent or empty is None."""
 Time = AwareDatetime
 TIME: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
 OptionalTime: TypeAlias = Annotated[AwareDatetime | None, BeforeValidator(blank_to_none)]
@@ -83,12 +107,24 @@ class Foreign(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-def model(kind: type[Model], raw: bytes) -> Model:
-    """`raw` read as `kind`. Raises Unreadable naming the fields, never their values."""
+def model(kind: type[Model], raw: bytes, *, exact: bool = False) -> Model:
+    """`raw` read as `kind`, with `exact` its decimals as such and never as floats.
+
+    Raises Unreadable naming the fields, never their values.
+    """
     try:
-        return kind.model_validate_json(raw)
+        return kind.model_validate(decoded(raw)) if exact else kind.model_validate_json(raw)
     except ValidationError as error:
         raise Unreadable(complaint(error)) from None
+
+
+def decoded(raw: bytes) -> object:
+    """JSON with its fractions as Decimals. Raises Unreadable where it is not JSON."""
+    try:
+        from_json(raw, allow_inf_nan=False)  # stricter: depth, lone surrogates, NaN
+        return json.loads(raw, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        raise Unreadable("body: not JSON") from None
 
 
 def complaint(error: ValidationError) -> str:
@@ -125,8 +161,10 @@ def text_or_none(value: object) -> str | None:
     return value
 
 
-def tree(raw: bytes) -> Tree:
-    """`raw` to be read by paths. Raises Unreadable where it is not JSON."""
+def tree(raw: bytes, *, exact: bool = False) -> Tree:
+    """`raw` to be read by paths, `exact` as in `model`. Raises Unreadable where it is not JSON."""
+    if exact:
+        return Tree(decoded(raw))
     try:
         return Tree(from_json(raw))
     except ValueError:
@@ -157,6 +195,14 @@ class Tree:
         if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
             raise Unreadable(f"{paths[0]}: not a whole number")
         return value
+
+    def major(self, *paths: str) -> int | None:
+        """Minor units of a decimal of the major unit; of an `exact` tree."""
+        try:
+            value = major(self.at(*paths).value)
+        except ValueError as error:
+            raise Unreadable(f"{paths[0]}: {error}") from None
+        return value if isinstance(value, int) else None
 
     def flag(self, *paths: str) -> bool | None:
         value = self.at(*paths).value
@@ -208,50 +254,6 @@ def unix_time(value: int) -> datetime:
         return datetime.fromtimestamp(value / 1000 if value > MILLISECONDS_FROM else value, UTC)
     except (OverflowError, ValueError, OSError):
         raise Unreadable("time: out of range") from None
-
-
-def worth(lines: Sequence[Line]) -> int:
-    """What lines come to with all of their options."""
-    return sum(line.quantity * (line.unit_price + worth(line.options)) for line in lines)
-
-
-def ours(parts: Sequence[Fee] | Sequence[Discount]) -> int:
-    """What the restaurant charges, or gives."""
-    return sum(part.amount for part in parts if part.owner is Owner.RESTAURANT)
-
-
-def apart(line: Line) -> Line:
-    """A line whose unit price holds its options' prices, with those taken out of it."""
-    options = tuple(map(apart, line.options))
-    return replace(line, unit_price=line.unit_price - worth(options), options=options)
-
-
-def quantity_per_piece(line: Line) -> Line:
-    """A line whose options are counted for all its pieces, with them counted for one."""
-    options = (quantity_per_piece(option) for option in line.options)
-    shared = (replace(o, quantity=divided(o.quantity, line.quantity)) for o in options)
-    return replace(line, options=tuple(shared))
-
-
-def price_per_piece(line: Line, pieces: int = 1) -> Line:
-    """A line whose options are priced for all its pieces, with them priced for one."""
-    options = (price_per_piece(option, pieces * line.quantity) for option in line.options)
-    return replace(line, unit_price=divided(line.unit_price, pieces), options=tuple(options))
-
-
-def divided(amount: int, pieces: int) -> int:
-    """Where it divides; it is left alone where that reading cannot be right."""
-    return amount // pieces if pieces and amount % pieces == 0 else amount
-
-
-def agreeing(lines: tuple[Line, ...], stated: int | None) -> tuple[Line, ...]:
-    """The lines, read so that they come to what the platform states; as they are if none does.
-
-    For platforms that do not say, or not reliably, whether an option's quantity and price are for
-    one piece of its dish or for all of them, and whether a dish's price holds its options'.
-    """
-    others = (tuple(map(read, lines)) for read in (quantity_per_piece, price_per_piece, apart))
-    return next((read for read in chain((lines,), others) if worth(read) == stated), lines)
 
 
 def comment(*parts: str | None) -> str | None:

@@ -10,19 +10,28 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 from itsdangerous.signer import HMACAlgorithm
+from pydantic_core import from_json
 
 from adapters.contract import Delivery, Rejected, Secrets
 
 SHA256 = HMACAlgorithm(hashlib.sha256)
+JWT_ALGORITHMS = {
+    "HS256": SHA256,
+    "HS384": HMACAlgorithm(hashlib.sha384),
+    "HS512": HMACAlgorithm(hashlib.sha512),
+}
 DIGEST_HEX = re.compile(r"[0-9a-f]{64}")
 UNIX_SECONDS = re.compile(r"[0-9]{1,15}")
+URL_BASE64 = re.compile(r"[A-Za-z0-9_-]+")
+LEEWAY = 60  # seconds that a token's clock may be off
 MOST_SIGNATURES = 8  # in one header; each is compared, and that costs a walk over the body
 
 Encoding = Literal["hex", "base64"]
@@ -69,8 +78,8 @@ def with_headers(delivery: Delivery, headers: Mapping[str, str]) -> Delivery:
     return replace(delivery, headers={**delivery.headers, **headers})
 
 
-def the_body(delivery: Delivery) -> bytes:
-    return delivery.body
+def the_body(delivery: Delivery) -> Sequence[bytes]:
+    return [delivery.body]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +88,7 @@ class Hmac:
 
     header: str
     encoding: Encoding
-    message: Callable[[Delivery], bytes] = the_body  # may raise Rejected
+    messages: Callable[[Delivery], Sequence[bytes]] = the_body  # any counts, the first is signed
     prefix: str = ""  # fixed text before the digest
 
     def verify(self, delivery: Delivery, secrets: Secrets) -> None:
@@ -87,12 +96,104 @@ class Hmac:
         if not text.startswith(self.prefix):
             raise Rejected(f"{self.header} has another prefix")
         digest = decode(text[len(self.prefix) :], self.encoding)
-        if not matches(secrets, self.message(delivery), [digest]):
+        if not any(matches(secrets, message, [digest]) for message in self.messages(delivery)):
             raise Rejected("no secret gives this signature")
 
     def sign(self, delivery: Delivery, secret: str) -> Delivery:
-        digest = SHA256.get_signature(secret.encode(), self.message(delivery))
+        digest = SHA256.get_signature(secret.encode(), self.messages(delivery)[0])
         return with_headers(delivery, {self.header: self.prefix + encode(digest, self.encoding)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """The secret itself in a header: it proves who sends, and nothing of what is sent."""
+
+    header: str = "authorization"
+    prefix: str = ""  # before it, where the sender writes one
+
+    def verify(self, delivery: Delivery, secrets: Secrets) -> None:
+        given = header(delivery, self.header).removeprefix(self.prefix)
+        if not any(same(secret, given) for secret in secrets if secret):
+            raise Rejected("no secret is this token")
+
+    def sign(self, delivery: Delivery, secret: str) -> Delivery:
+        return with_headers(delivery, {self.header: self.prefix + secret})
+
+
+def same(expected: str, given: str) -> bool:
+    """Compared by their HMACs, so in a time that tells nothing."""
+    digest = SHA256.get_signature(expected.encode(), b"")
+    return SHA256.verify_signature(given.encode("utf-8", "surrogatepass"), b"", digest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jwt:
+    """A JSON Web Token by HS256, HS384 or HS512 as bearer: proves who sends, not what.
+
+    `claims` must be in it, each with its value; `exp` and `nbf` count where they are there.
+    """
+
+    claims: Mapping[str, str]
+    header: str = "authorization"
+
+    def verify(self, delivery: Delivery, secrets: Secrets) -> None:
+        text = header(delivery, self.header)
+        scheme, _, token = text.partition(" ")
+        signed, _, mark = token.rpartition(".")
+        head, _, payload = signed.partition(".")
+        algorithm = JWT_ALGORITHMS.get(str(json_part(head).get("alg")))
+        if scheme.lower() != "bearer" or algorithm is None:
+            raise Rejected(f"{self.header} is no bearer token by HS256, HS384 or HS512")
+        digest, message = url_decode(mark), signed.encode("ascii")
+        if not any(algorithm.verify_signature(s.encode(), message, digest) for s in secrets if s):
+            raise Rejected("no secret gives this signature")
+        self.check(json_part(payload), delivery.received_at.timestamp())
+
+    def check(self, claimed: Mapping[str, object], now: float) -> None:
+        if any(claimed.get(name) != value for name, value in self.claims.items()):
+            raise Rejected("the token is for something else")
+        ends, begins = claimed.get("exp", now), claimed.get("nbf", now)
+        if not isinstance(ends, int | float) or not isinstance(begins, int | float):
+            raise Rejected("the token's times are no numbers")
+        if not begins - LEEWAY <= now <= ends + LEEWAY:
+            raise Rejected("the token has expired, or does not count yet")
+
+    def sign(self, delivery: Delivery, secret: str) -> Delivery:
+        """With five minutes from the delivery's arrival."""
+        claims = {**self.claims, "exp": unix(delivery.received_at) + 300}
+        return with_headers(delivery, {self.header: f"Bearer {jwt(claims, secret.encode())}"})
+
+
+def jwt(claims: Mapping[str, object], key: bytes, **head: str) -> str:
+    """A JSON Web Token by HS256."""
+    parts = ({"alg": "HS256", "typ": "JWT", **head}, claims)
+    signed = ".".join(url_encode(json.dumps(part).encode()) for part in parts)
+    return f"{signed}.{url_encode(SHA256.get_signature(key, signed.encode()))}"
+
+
+def json_part(text: str) -> Mapping[str, object]:
+    """A token's part. Raises Rejected where it is no JSON object."""
+    try:
+        value = from_json(url_decode(text))
+    except ValueError:
+        raise Rejected("the token is not JSON") from None
+    if not isinstance(value, dict):
+        raise Rejected("the token is no JSON object")
+    return value
+
+
+def url_encode(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode("ascii").rstrip("=")
+
+
+def url_decode(text: str) -> bytes:
+    """Base64 for addresses, without padding. Raises Rejected for any other spelling."""
+    if not URL_BASE64.fullmatch(text) or len(text) % 4 == 1:
+        raise Rejected("the token is not base64url")
+    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if url_encode(raw) != text:
+        raise Rejected("the token is not canonical base64url")
+    return raw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

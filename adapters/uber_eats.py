@@ -12,7 +12,8 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from adapters import contract, payload
+from adapters import contract, payload, sums
+from adapters.api import Api, OAuth
 from adapters.contract import Delivery, Discount, Fee, FeeKind, Line, Order, OrderType, Owner
 from adapters.payload import NOTHING, Tree, comment, text_or_none
 from adapters.signing import Hmac
@@ -21,17 +22,12 @@ from adapters.signing import Hmac
 SCHEME = Hmac(header="x-uber-signature", encoding="hex")
 PLACED = frozenset({"orders.notification", "orders.scheduled.notification"})
 CANCELLED = frozenset({"orders.cancel", "orders.failure"})
+SETTLED = ("a missing dish was settled: change the order at the till", True)
 IGNORED = {  # why, and whether someone should look
     "orders.release": ("the courier is near; the order is in the till already", False),
     "orders.customer_order_edit": ("the guest changed the order: change it at the till", True),
-    "order.fulfillment_issues.resolved": (
-        "a missing dish was settled: change the order at the till",
-        True,
-    ),
-    "orders.fulfillment_issues.resolved": (
-        "a missing dish was settled: change the order at the till",
-        True,
-    ),
+    "order.fulfillment_issues.resolved": SETTLED,
+    "orders.fulfillment_issues.resolved": SETTLED,
     "store.provisioned": ("a store was connected: give it a POS under stores", True),
     "store.deprovisioned": ("a store was disconnected: no more orders from it", True),
 }
@@ -164,9 +160,9 @@ def shares(promotion: Tree, stated: int, courier: Owner) -> list[Discount]:
 
 def total(goods: int, promoted: int, charged: Sequence[Fee], given: Sequence[Discount]) -> int:
     """By Uber's sums, not by what is read off the parts: so a difference shows."""
-    own, every = payload.ours(given), sum(cut.amount for cut in given)
+    own, every = sums.ours(given), sum(cut.amount for cut in given)
     off = own if promoted in (0, own, every) else promoted - (every - own)
-    return goods + payload.ours(charged) - off
+    return goods + sums.ours(charged) - off
 
 
 def order_of(order_id: str, store_id: str | None, order: Tree) -> Order:
@@ -177,8 +173,8 @@ def order_of(order_id: str, store_id: str | None, order: Tree) -> Order:
     prices = {p.text("cart_item_id"): p for p in payment.each("item_charges.price_breakdown")[::-1]}
     dishes = [dish(i, prices) for cart in order.each("carts", "cart") for i in cart.each("items")]
     worth = cents(goods)
-    lines = payload.agreeing(tuple(dishes), worth)
-    if worth is None and not payload.worth(lines):
+    lines = sums.agreeing(tuple(dishes), worth)
+    if worth is None and not sums.worth(lines):
         raise contract.Unreadable("payment: no prices")
     promoted = abs(cents(payment.one("promotions.total")) or 0)  # the sign differs
     charged, given = fees(payment, courier), discounts(payment, promoted, courier)
@@ -293,7 +289,7 @@ ADAPTER = contract.Adapter(
     identify=identify,
     parse=parse,
     answer=answer,
-    api=contract.Api(url="https://api.uber.com", token_url=TOKENS, scope="eats.order"),
+    api=Api(url="https://api.uber.com", oauth=OAuth(url=TOKENS, scope="eats.order")),
     thin=True,
     hosts=frozenset({"api.uber.com", "test-api.uber.com"}),
     deadline=timedelta(seconds=690),

@@ -7,14 +7,14 @@ payload says; redirects are not followed.
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from adapters.contract import Api, Call, Fetch
+from adapters.api import Api, Credentials, OAuth, pair
+from adapters.contract import Call, Fetch
 from receiver.errors import Held, Refused, Unavailable
 from receiver.http import Http, NoAnswer, NotSent, Reply
 from receiver.retry import retry_after
@@ -39,12 +39,12 @@ class Platforms:
 
     async def fetch(self, connection: Connection, fetch: Fetch) -> bytes:
         """The body a thin delivery needs. Raises Unavailable, Refused, Held."""
-        return (await self.exchange(connection, "GET", fetch.path, None)).body
+        return (await self.exchange(connection, "GET", fetch.path)).body
 
     async def call(self, connection: Connection, call: Call) -> str:
         """What the platform said to our answer. Raises Unavailable, Refused, Held."""
         body = json.dumps(call.json).encode() if call.json is not None else None
-        reply = await self.exchange(connection, call.method, call.path, body, call.done)
+        reply = await self.exchange(connection, call.method, call.path, body, call)
         return f"{reply.status} {reply.text}".strip()
 
     async def exchange(
@@ -52,20 +52,21 @@ class Platforms:
         connection: Connection,
         method: str,
         path: str,
-        body: bytes | None,
-        done: frozenset[int] = frozenset(),
+        body: bytes | None = None,
+        call: Call | None = None,
     ) -> Reply:
         api = api_of(connection)
         if not path.startswith("/"):  # it would go on with the host's name, and lead elsewhere
             raise Refused(f"{connection.name}: not a path below its API: {path[:100]}")
         url = (connection.api_url or api.url).rstrip("/") + path
-        headers = await self.proof(connection, api)
-        reply = await self.send(connection, method, url, headers, body)
-        if reply.status == 401 and api.token_url:
-            self.withdrawn(connection, headers)  # once more with a new one
-            headers = await self.proof(connection, api)
-            reply = await self.send(connection, method, url, headers, body)
-        if not 200 <= reply.status < 300 and reply.status not in done:
+        own = call.headers if call else {}
+        proof = await self.proof(connection, api)
+        reply = await self.send(connection, method, url, {**own, **proof}, body)
+        if reply.status == 401 and api.oauth:
+            self.withdrawn(connection, proof)  # once more with a new one
+            proof = await self.proof(connection, api)
+            reply = await self.send(connection, method, url, {**own, **proof}, body)
+        if not 200 <= reply.status < 300 and not (call and reply.status in call.done):
             self.sort_out(connection, reply)
         return reply
 
@@ -83,14 +84,14 @@ class Platforms:
         except (NotSent, NoAnswer) as error:
             raise Unavailable(f"{connection.name}: {error}") from None
 
-    async def proof(self, connection: Connection, api: Api) -> dict[str, str]:
-        """The header that proves who we are; a token is got once for all who wait for it."""
-        if api.token_url is None:
-            return {}
+    async def proof(self, connection: Connection, api: Api) -> Mapping[str, str]:
+        """The headers that prove who we are; a token is got once for all who wait for it."""
+        if api.oauth is None:
+            return api.headers(connection.credentials, self.clock())
         token = self.tokens.setdefault(connection.name, Token())
         async with token.turn:
             if token.expires_at is None or token.expires_at <= self.clock():
-                await self.renew(connection, api, token)
+                await self.renew(connection, api.oauth, token)
         return {"authorization": f"Bearer {token.value}"}
 
     def withdrawn(self, connection: Connection, headers: Mapping[str, str]) -> None:
@@ -99,17 +100,10 @@ class Platforms:
         if token and headers == {"authorization": f"Bearer {token.value}"}:
             token.expires_at = None
 
-    async def renew(self, connection: Connection, api: Api, token: Token) -> None:
-        form = {"grant_type": "client_credentials"} | ({"scope": api.scope} if api.scope else {})
-        identity = connection.client_id or "", connection.client_secret or ""
-        headers = {"content-type": "application/x-www-form-urlencoded"}
-        if api.token_basic:
-            pair = base64.b64encode(":".join(identity).encode()).decode()
-            headers["authorization"] = f"Basic {pair}"
-        else:
-            form |= {"client_id": identity[0], "client_secret": identity[1]}
-        url = connection.token_url or api.token_url or ""
-        reply = await self.send(connection, "POST", url, headers, urlencode(form).encode())
+    async def renew(self, connection: Connection, oauth: OAuth, token: Token) -> None:
+        url = connection.token_url or oauth.url
+        headers, body = token_request(oauth, connection.credentials)
+        reply = await self.send(connection, "POST", url, headers, body)
         if reply.status != 200:
             raise Unavailable(
                 f"{connection.name}: no token, answered {reply.status}; "
@@ -135,6 +129,20 @@ def api_of(connection: Connection) -> Api:
     if api is None:
         raise Held(f"{connection.adapter.slug} has no API to call")
     return api
+
+
+def token_request(oauth: OAuth, known: Credentials) -> tuple[dict[str, str], bytes]:
+    """Headers and body of the request for a token."""
+    fields = {"grant_type": "client_credentials", **dict(oauth.extra)}
+    if oauth.scope:
+        fields["scope"] = oauth.scope
+    if not oauth.basic:
+        fields |= {oauth.id_field: known.client_id, oauth.secret_field: known.client_secret}
+    proof = {"authorization": f"Basic {pair(known)}"} if oauth.basic else {}
+    if oauth.as_json:
+        return {"content-type": "application/json", **proof}, json.dumps(fields).encode()
+    kind = "application/x-www-form-urlencoded"
+    return {"content-type": kind, **proof}, urlencode(fields).encode()
 
 
 def read_token(connection: Connection, reply: Reply) -> tuple[str, timedelta]:

@@ -23,12 +23,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from adapters.contract import Ack, Delivery, Rejected
+from adapters.contract import Ack, Adapter, Delivery, Rejected
 from receiver import log, metrics
 from receiver.health import Health
 from receiver.inbox import Inbox, quarantine
 from receiver.inbox.records import Incoming, StoreUnavailable, storable
 from receiver.oktopos import order_id
+from receiver.request import Left, TooLarge, read_body, read_headers, wanted
 from receiver.settings.model import Connection, Settings
 
 BODY_SECONDS = 10.0  # for the sender to send it and for us to keep it
@@ -38,14 +39,6 @@ SUSPECTS_WAITING = 200  # beyond it the genuine ones come first
 ADDRESS = re.compile(r"/webhooks/(?P<connection>[^/]+)(/(?P<rest>.*))?", re.DOTALL)
 
 logger = log.logger()
-
-
-class TooLarge(Exception):
-    """The body is longer than MAX_BODY_BYTES."""
-
-
-class Left(Exception):
-    """The sender hung up before the body was whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +59,7 @@ def refusal(status: int, error: str, *headers: tuple[bytes, bytes], last: bool =
 
 NOT_FOUND = refusal(404, "connection")
 NOT_ALLOWED = refusal(405, "method", (b"allow", b"POST, PUT, HEAD"))
+OF_DELIVERIES = ("POST", "PUT")
 NOT_GENUINE = refusal(401, "signature")
 TOO_LARGE = refusal(413, "too large", last=True)
 ENCODED = refusal(415, "content-encoding", last=True)
@@ -85,7 +79,7 @@ class Webhooks:
         connection = self.settings.connections.get(scope["path_params"]["connection"])
         if connection is None:
             result, answer = "unknown_connection", NOT_FOUND
-        elif scope["method"] in ("POST", "PUT"):
+        elif scope["method"] in OF_DELIVERIES or asks(connection.adapter, scope["method"]):
             try:
                 result, answer = await self.take(connection, scope, receive)
             except asyncio.CancelledError:  # the drain waits no longer
@@ -121,9 +115,14 @@ class Webhooks:
             return ("too_slow", TOO_SLOW) if body is None else self.not_kept("too slow to keep it")
 
     async def judge(self, connection: Connection, delivery: Delivery) -> tuple[str, Answer]:
-        """verify > keep > answer."""
+        """verify > keep > answer. A platform's set-up handshake is answered and not kept."""
+        shake = connection.adapter.handshake
+        if shake and (greeting := shake(delivery, connection.secrets)):
+            return "handshake", acknowledged(greeting)
+        if delivery.method not in OF_DELIVERIES:
+            return "method", NOT_ALLOWED
         try:
-            connection.adapter.verify(delivery, connection.secrets)
+            connection.adapter.verify(delivery, connection.proves(delivery))
         except Rejected as error:
             self.quarantine(connection, delivery, str(error))
             return "rejected", NOT_GENUINE
@@ -160,6 +159,11 @@ class Webhooks:
             self.inbox.writer.submit(add).add_done_callback(asyncio.Future.exception)
 
 
+def asks(adapter: Adapter, method: str) -> bool:
+    """Whether it may be one of the platform's set-up handshakes."""
+    return method == "GET" and adapter.handshake is not None
+
+
 @cache
 def arrived(connection: str, result: str) -> Counter:
     return metrics.arrived.labels(connection, result)  # costs more than counting does
@@ -170,45 +174,6 @@ def note(connection: str, result: str, seconds: float) -> None:
     if result in ("kept", "repeated"):
         metrics.ack_seconds.observe(seconds)
     logger.info("delivery", connection=connection, result=result, ms=round(seconds * 1000, 1))
-
-
-OURS = frozenset({"content-type", "content-length", "content-encoding"})
-
-
-@cache
-def wanted(names: frozenset[str]) -> frozenset[bytes]:
-    """The headers an adapter reads and those we do, as they come."""
-    return frozenset(name.encode("latin-1") for name in names | OURS)
-
-
-def read_headers(scope: Scope, names: frozenset[bytes]) -> dict[str, str]:
-    """Only those; repeated ones joined."""
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        if raw_name in names:
-            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers
-
-
-async def read_body(headers: dict[str, str], receive: Receive, limit: int) -> bytes:
-    """Raises TooLarge and Left."""
-    length = headers.pop("content-length", "0")
-    if length.isascii() and length.isdigit() and int(length[:20]) > limit:
-        raise TooLarge
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Left
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > limit:
-            raise TooLarge
-        chunks.append(chunk)
-        if not message.get("more_body", False):
-            return b"".join(chunks)
 
 
 def incoming(connection: Connection, delivery: Delivery) -> Incoming:

@@ -10,9 +10,9 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter
 
+from adapters.api import Api, OAuth
 from adapters.contract import (
     Adapter,
-    Api,
     Call,
     Cancellation,
     Delivery,
@@ -75,7 +75,9 @@ PLAIN = Adapter(
     identify=identify,
     parse=parse,
     answer=answer,
-    api=Api(url="https://api.plain.example", token_url="https://api.plain.example/oauth/token"),
+    api=Api(
+        url="https://api.plain.example", oauth=OAuth(url="https://api.plain.example/oauth/token")
+    ),
 )
 PAY = replace(PLAIN, slug="pay", intermediary="Pay", kind="payments", api=None)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.contract import Adapter, Api, Call, Delivery, Identity, Order, Outcome, Secrets
+from adapters.api import Api, OAuth
+from adapters.contract import Adapter, Call, Delivery, Identity, Order, Outcome, Secrets
 from receiver.settings import BadSettings, Settings, load
 
 SECRET = "a-secret-of-twenty-two"
@@ -43,7 +44,7 @@ THIN = Adapter(
     identify=no_identity,
     parse=lambda _, __: (),
     answer=accepting,
-    api=Api(url="https://api.example", token_url="https://login.example/token"),
+    api=Api(url="https://api.example", oauth=OAuth(url="https://login.example/token")),
     thin=True,
 )
 FULL = dataclasses.replace(THIN, slug="deliveroo", intermediary="Deliveroo", thin=False)

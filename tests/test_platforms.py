@@ -16,7 +16,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from adapters.contract import Adapter, Api, Call, Fetch
+from adapters.api import Api, OAuth
+from adapters.contract import Adapter, Call, Fetch
 from receiver.errors import Held, Refused, Unavailable
 from receiver.http import Http
 from receiver.platforms import Platforms
@@ -121,7 +122,7 @@ async def test_a_body_is_fetched_with_a_token(there: Platform, platforms: Platfo
 async def test_the_adapter_says_how_a_token_is_asked_for(
     there: Platform, platforms: Platforms
 ) -> None:
-    api = Api(url=there.url, token_url=f"{there.url}/oauth/token", token_basic=True, scope="a b")
+    api = Api(url=there.url, oauth=OAuth(url=f"{there.url}/oauth/token", basic=True, scope="a b"))
     adapter = replace(PLAIN, api=api)
     await platforms.fetch(connection(there, adapter, api_url=None, token_url=None), FETCH)
     assert there.forms == [{"grant_type": "client_credentials", "scope": "a b"}]
@@ -353,7 +354,9 @@ async def test_the_address_of_the_connection_goes_before_the_adapter_s(
     there: Platform, platforms: Platforms
 ) -> None:
     async with platform() as own:
-        adapter = replace(PLAIN, api=Api(url=f"{own.url}/v1/", token_url=f"{own.url}/oauth/token"))
+        adapter = replace(
+            PLAIN, api=Api(url=f"{own.url}/v1/", oauth=OAuth(url=f"{own.url}/oauth/token"))
+        )
         await platforms.fetch(connection(there, adapter), FETCH)
         assert own.asked == []
         await platforms.fetch(

@@ -70,6 +70,8 @@ def secret_forgeries(fixture: Fixture) -> Iterator[Forgery]:
 
 def body_forgeries(fixture: Fixture) -> Iterator[tuple[str, Delivery]]:
     genuine = fixture.signed()
+    if not fixture.adapter.proof(genuine).covers_body:
+        return
     body = genuine.body
     for at in {0, len(body) // 2, len(body) - 1}:
         changed = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from adapters.contract import Delivery, Fetch, Identity, Line, Order, Unreadable
-from adapters.payload import Tree, agreeing, worth
+from adapters.payload import Tree
+from adapters.sums import agreeing, worth
 from adapters.uber_eats import ADAPTER, cents
 from tests.goldens import Fixture, of
 

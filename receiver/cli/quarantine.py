@@ -118,7 +118,7 @@ def judge(
     if configured is None:
         return Verdict(row, name, False, f"connection {name} is not set up")
     try:
-        configured.adapter.verify(delivery, configured.secrets)
+        configured.adapter.verify(delivery, configured.proves(delivery))
     except Rejected as error:
         return Verdict(row, name, False, f"still not proven genuine: {error}")
     one = incoming(configured, delivery)

@@ -108,7 +108,10 @@ def prepared(file: Path, to: str, found: Settings) -> Prepared:
         raise Failure(f"{file}: no connection is called {name}; there are: {known}")
     target = delivery.url
     delivery = fresh(replace(delivery, url=registered(base, found) + target), now())
-    signed = connection.adapter.sign(delivery, connection.secrets[0])
+    keys = connection.proves(delivery)
+    if not keys:
+        raise Failure(f"{file}: connections.{name}.api_key is not set, and it proves this one")
+    signed = connection.adapter.sign(delivery, keys[0])
     return Prepared(str(file), name, base + target, signed)
 
 

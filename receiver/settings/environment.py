@@ -53,7 +53,8 @@ def of_platform(adapter: Adapter) -> Iterator[Variable]:
     """A platform's variables, with the defaults that are the adapter's own."""
     own = {"intermediary": adapter.intermediary}
     if adapter.api:
-        own |= {"api_url": adapter.api.url, "token_url": adapter.api.token_url or ""}
+        oauth = adapter.api.oauth
+        own |= {"api_url": adapter.api.url, "token_url": oauth.url if oauth else ""}
     without = PAYMENTS_ONLY if adapter.kind == "orders" else ORDERS_ONLY
     without |= frozenset() if adapter.api else CREDENTIALS
     return of_fields(ConnectionFields, prefix(adapter), without, own)

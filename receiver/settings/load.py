@@ -112,10 +112,10 @@ def read_connection(
 
 def look_for_credentials(written: Written, adapter: Adapter, findings: Findings) -> None:
     """A thin platform cannot work without them; another only stays without our answer."""
-    if adapter.api is None or adapter.api.token_url is None:
+    if adapter.api is None:
         return
     answers = adapter.answer is not nothing and written.values.get("accept") != "never"
-    for name in ("client_id", "client_secret"):
+    for name in adapter.api.needs:
         where = written.called(name)
         if written.has(name):
             continue

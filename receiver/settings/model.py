@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from adapters.contract import Adapter
+from adapters.api import Credentials
+from adapters.contract import Adapter, Delivery, Secrets
 
 ANY_STORE = "*"
 
@@ -47,6 +48,18 @@ class Connection:
     api_key: str | None = field(default=None, repr=False)
     api_url: str | None = None  # None: the adapter's
     token_url: str | None = None
+
+    @property
+    def credentials(self) -> Credentials:
+        """For calls to the platform."""
+        known = (self.client_id, self.client_secret, self.api_key, *self.secrets[:1])
+        return Credentials(*(text or "" for text in known))
+
+    def proves(self, delivery: Delivery) -> Secrets:
+        """What this delivery is verified with: the secrets, or the key its platform sends."""
+        if self.adapter.proof(delivery).by == "secrets":
+            return self.secrets
+        return (self.api_key,) if self.api_key else ()
 
     def pos_name(self, store_id: str | None) -> str | None:
         """The POS of a store: by its id, else by `*`; None when neither is set."""

@@ -74,8 +74,8 @@ async def send(stage: Stage, recording: Recording) -> Arrival:
     if "date" in headers:
         headers["date"] = format_datetime(at, usegmt=True)
     url = stage.settings.public_url + delivery.url
-    secret = stage.settings.connections[adapter.slug].secrets[0]
-    signed = adapter.sign(replace(delivery, url=url, headers=headers, received_at=at), secret)
+    dated = replace(delivery, url=url, headers=headers, received_at=at)
+    signed = adapter.sign(dated, stage.settings.connections[adapter.slug].proves(dated)[0])
     started = time.perf_counter()
     reply = await stage.http.send(
         signed.method, signed.url, headers=signed.headers, body=signed.body

@@ -82,6 +82,7 @@ def configured(
         slug = recording.adapter.slug
         prefix = slug.upper()
         environ[f"{prefix}_SECRETS"] = secrets.token_hex(32)
+        environ[f"{prefix}_API_KEY"] = secrets.token_hex(16)
         if slug in apis:
             environ |= {
                 f"{prefix}_CLIENT_ID": "demo",

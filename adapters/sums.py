@@ -1,0 +1,67 @@
+"""Sums of lines, fees and discounts, and how lines are read so that they come to a stated one.
+
+Integers of the minor unit only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
+
+from adapters.contract import Discount, Fee, Line, Owner
+
+
+def worth(lines: Sequence[Line]) -> int:
+    """What lines come to with all of their options."""
+    return sum(line.quantity * (line.unit_price + worth(line.options)) for line in lines)
+
+
+def ours(parts: Sequence[Fee] | Sequence[Discount]) -> int:
+    """What the restaurant charges, or gives."""
+    return sum(part.amount for part in parts if part.owner is Owner.RESTAURANT)
+
+
+def apart(line: Line) -> Line:
+    """A line whose unit price holds its options' prices, with those taken out of it."""
+    options = tuple(map(apart, line.options))
+    return replace(line, unit_price=line.unit_price - worth(options), options=options)
+
+
+def quantity_per_piece(line: Line) -> Line:
+    """A line whose options are counted for all its pieces, with them counted for one."""
+    options = (quantity_per_piece(option) for option in line.options)
+    shared = (replace(o, quantity=divided(o.quantity, line.quantity)) for o in options)
+    return replace(line, options=tuple(shared))
+
+
+def price_per_piece(line: Line, pieces: int = 1) -> Line:
+    """A line whose options are priced for all its pieces, with them priced for one."""
+    options = (price_per_piece(option, pieces * line.quantity) for option in line.options)
+    return replace(line, unit_price=divided(line.unit_price, pieces), options=tuple(options))
+
+
+def divided(amount: int, pieces: int) -> int:
+    """Where it divides; it is left alone where that reading cannot be right."""
+    return amount // pieces if pieces and amount % pieces == 0 else amount
+
+
+def agreeing(lines: tuple[Line, ...], stated: int | None) -> tuple[Line, ...]:
+    """The lines, read so that they come to what the platform states; as they are if none does.
+
+    For platforms that do not say, or not reliably, whether an option's quantity and price are for
+    one piece of its dish or for all of them, and whether a dish's price holds its options'.
+    """
+    others = (tuple(map(read, lines)) for read in (quantity_per_piece, price_per_piece, apart))
+    return next((read for read in chain((lines,), others) if worth(read) == stated), lines)
+
+
+def costing(line: Line, total: int) -> tuple[Line, ...]:
+    """The line, without its options' prices, so that all its pieces come to exactly `total`.
+
+    Where that does not divide it becomes two lines a cent apart, each with the options; for
+    platforms that state a line's sum, after tax or discount, instead of its unit price.
+    """
+    price, dearer = divmod(total, line.quantity)
+    parts = ((line.quantity - dearer, price), (dearer, price + 1))
+    return tuple(replace(line, quantity=n, unit_price=unit) for n, unit in parts if n)

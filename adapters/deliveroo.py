@@ -19,21 +19,20 @@ from pydantic import BeforeValidator, PositiveInt, Strict
 from adapters import contract, payload, sums
 from adapters.api import Api, OAuth
 from adapters.contract import Delivery, Discount, Fee, FeeKind, Line, Order, OrderType, Owner
+from adapters.glance import glance
 from adapters.payload import Foreign, Id, Many, Minor, OptionalId, OptionalTime, Text, at, dig
 from adapters.signing import Hmac, header
 
 # https://api-docs.deliveroo.com/v2.0/reference/order-events-webhook-1; one page writes orders.new
 # https://api-docs.deliveroo.com/reference/new-order-event-webhook-1 has the old ones, deprecated
 ALIASES = {"orders.new": "order.new"}
-OLD_EVENTS = frozenset({"new_order", "cancel_order"})
-EVENTS = OLD_EVENTS | {"order.new", "order.status_update"}
+EVENTS = frozenset({"order.new", "order.status_update", "new_order", "cancel_order"})
 ENDED = {"canceled": "platform", "rejected": "restaurant"}  # and who ended it
 
 # https://api-docs.deliveroo.com/docs/fulfillment-types: every other one is a delivery
 ORDER_TYPES = {"customer": OrderType.PICKUP, "table_service": OrderType.LOCAL}
 OWN_FLEET = "restaurant"  # then delivery fee and surcharge are the restaurant's: half a guess
-DEPOSIT = "DEPOSIT_FEE"  # of a fee's types the only one that is documented
-PLACE = "delivery.address"
+DEPOSIT, PLACE = "DEPOSIT_FEE", "delivery.address"  # of a fee's types the one documented
 
 # https://api-docs.deliveroo.com/v2.0/docs/order-integration: by outcome and tabletless site
 ANSWERS: Mapping[tuple[str, bool], tuple[Literal["POST", "PATCH"], str, Mapping[str, str]]] = {
@@ -46,6 +45,8 @@ ANSWERS: Mapping[tuple[str, bool], tuple[Literal["POST", "PATCH"], str, Mapping[
 API, AUTH = "api.developers.deliveroo.com", "https://auth.developers.deliveroo.com/oauth2/token"
 
 GUID = "x-deliveroo-sequence-guid"
+WHO = ("id", "location_id", "status", "status_log")
+GLANCE = glance("event", "location_id", "order", "body.order_id", *map("body.order.{}".format, WHO))
 GUID_TEXT = re.compile(r"[!-~]{1,100}")  # no blank: it would move the border to the body
 
 
@@ -147,8 +148,7 @@ def dish(item: Item, place: int | None = None) -> Line:
 
 
 def dishes(order: Placed) -> tuple[Line, ...]:
-    """Whether unit prices hold the modifiers' is not documented, so the sums decide: the plain
-    reading, else one that comes to a sum Deliveroo states, before or after all discounts."""
+    """Whether unit prices hold the modifiers' is not documented: the sums stated decide."""
     read = tuple(dish(item, place) for place, item in enumerate(order.items, 1))
     stated = (order.subtotal, order.partner_order_subtotal, order.partner_order_total)
     right = [known + off for off in (0, offered(order)) for known in stated if known is not None]
@@ -240,7 +240,7 @@ def order_of(envelope: Envelope) -> Order:
 
 
 def identify(delivery: Delivery) -> contract.Identity:
-    body, guid = payload.peek(delivery.body), delivery.headers.get(GUID, "")
+    body, guid = GLANCE(delivery.body), delivery.headers.get(GUID, "")
     order = dig(body, "body", "order") or body.get("order")
     log = dig(order, "status_log")
     words = [dig(entry, "status") for entry in (*(log if isinstance(log, list) else ()), order)]

@@ -8,15 +8,15 @@ import logging
 import sys
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from traceback import extract_tb
 from typing import Any, Literal, TextIO, cast
 
 import structlog
+from pydantic_core import PydanticSerializationError, to_json
 from structlog.stdlib import ProcessorFormatter
 
 QUIET = ("httpx", "httpcore", "alembic", "asyncio", "uvicorn.error", "uvicorn.access")
-
-ENCODER = json.JSONEncoder(default=repr)  # made once: json.dumps makes one for every line
 
 
 def configure(level: str, style: Literal["json", "console"]) -> None:
@@ -24,11 +24,7 @@ def configure(level: str, style: Literal["json", "console"]) -> None:
     renderer: Any = (
         as_json if style == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
-    first: list[Any] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        bare_errors,
-    ]
+    first: list[Any] = [structlog.processors.add_log_level, stamped, bare_errors]
     structlog.configure(
         processors=[*first, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level.lower()),
@@ -73,8 +69,16 @@ class Gathered:
         self.file.flush()
 
 
+def stamped(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    event["timestamp"] = datetime.now(UTC).isoformat()[:-6] + "Z"
+    return event
+
+
 def as_json(_: object, __: str, event: MutableMapping[str, Any]) -> str:
-    return ENCODER.encode(event)
+    try:
+        return to_json(event, fallback=repr).decode()
+    except PydanticSerializationError:  # half of a surrogate pair
+        return json.dumps(event, default=repr)
 
 
 def bare_errors(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

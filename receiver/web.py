@@ -29,7 +29,7 @@ from receiver.health import Health
 from receiver.inbox import Inbox, quarantine
 from receiver.inbox.records import Incoming, StoreUnavailable, storable
 from receiver.oktopos import order_id
-from receiver.request import Left, TooLarge, read_body, read_headers, wanted
+from receiver.request import Left, Patience, TooLarge, read_body, read_headers, wanted
 from receiver.settings.model import Connection, Settings
 
 BODY_SECONDS = 10.0  # for the sender to send it and for us to keep it
@@ -104,7 +104,7 @@ class Webhooks:
             return "encoded", ENCODED
         body = None
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            with Patience(BODY_SECONDS):
                 body = await read_body(headers, receive, self.settings.max_body_bytes)
                 return await self.judge(connection, self.delivery(scope, headers, body))
         except TooLarge:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
+from pydantic_core import to_json
 from sqlalchemy import Connection, bindparam, select, update
 
 from receiver.inbox.dialect import next_ids
@@ -83,7 +83,7 @@ def delivery_row(number: int, one: Incoming) -> tuple[object, ...]:
         delivery.method,
         delivery.url,
         delivery.path,
-        json.dumps(dict(one.headers)),
+        to_json(one.headers).decode(),
         delivery.body,
         ms(delivery.received_at),
     )

@@ -162,6 +162,8 @@ def platform(connection: str) -> str:
 
 def storable(text: str) -> str:
     """Text that every database takes: no NUL, no half of a surrogate pair."""
+    if text.isascii() and "\0" not in text:
+        return text
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 

@@ -35,9 +35,9 @@ class Mapped:
 def order_id(connection: str, platform_id: str) -> str:
     """`<connection>:<platform id>`, at most 64 characters, the same for ever."""
     whole = f"{connection}:{platform_id}"
-    shown = "".join(filter(str.isprintable, whole))
-    if shown == whole and len(whole) <= ORDER_ID_LENGTH:
+    if whole.isprintable() and len(whole) <= ORDER_ID_LENGTH:
         return whole
+    shown = "".join(filter(str.isprintable, whole))
     digest = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     return f"{shown[: ORDER_ID_LENGTH - 13]}~{digest}"
 

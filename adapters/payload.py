@@ -77,12 +77,12 @@ def major(value: object) -> object:
     if isinstance(value, bool | float) or not isinstance(value, str | int | Decimal):
         raise ValueError("not a decimal")
     try:
-        cents = (Decimal(value) * 100).quantize(Decimal(1), ROUND_HALF_UP)
+        amount = Decimal(value) * 100
     except InvalidOperation:
         raise ValueError("not a decimal") from None
-    if not abs(cents) < MOST:
+    if not amount.is_finite() or abs(amount) >= MOST:
         raise ValueError("out of range")
-    return int(cents)
+    return int(amount.quantize(Decimal(1), ROUND_HALF_UP))
 
 
 Text = Annotated[str | None, BeforeValidator(blank_to_none)]

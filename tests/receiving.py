@@ -74,12 +74,14 @@ def every_delivery(database: Database) -> list[Json]:
 
 @asynccontextmanager
 async def receiving(
-    folder: Path, *, adapter: Adapter = PLAIN, **changes: Any
+    folder: Path, *, adapter: Adapter = PLAIN, api_key: str | None = None, **changes: Any
 ) -> AsyncIterator[Receiving]:
     """The web side of one connection, `plain`, on a real socket, without a worker."""
     database = f"sqlite:///{folder / 'box.db'}"
     migrate(database)
-    plain = Connection(name="plain", adapter=adapter, secrets=(SECRET,), stores={"*": "mitte"})
+    plain = Connection(
+        name="plain", adapter=adapter, secrets=(SECRET,), stores={"*": "mitte"}, api_key=api_key
+    )
     made = replace(settings(database, {"mitte": MITTE}, plain), **changes)
     inbox = await open_inbox(database)
     stopping = asyncio.Event()

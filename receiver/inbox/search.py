@@ -87,10 +87,12 @@ BEHIND = exists().where(
 def unseen(connection: Connection, until: datetime) -> bool:
     """Whether a delivery of that time has not been looked at yet, or just is for the first time.
 
-    What stands behind another of its queue does not count: it is of the same order.
+    What stands behind another of its queue does not count: it is of the same order. Nor does what
+    an operator holds: it may never be looked at.
     """
     query = select(jobs.c.id).where(
         among(jobs.c.state, *STANDING_STATES),
+        jobs.c.state != str(State.HELD),
         jobs.c.call.is_(None),
         jobs.c.since <= ms(until),
         or_(jobs.c.fence == 0, and_(jobs.c.fence == 1, jobs.c.state == "running")),

@@ -111,6 +111,7 @@ def combine(ends: Sequence[Settlement]) -> Settlement:
         pos=first.pos,
         queue=first.queue,
         awaits=first.awaits,
+        tills=first.tills,
         attempts=tuple(step for end in ends for step in end.attempts),
         orders=tuple(order for end in ends for order in end.orders),
         payments=tuple(payment for end in ends for payment in end.payments),

@@ -677,6 +677,23 @@ async def test_platform_wants_a_token(platform: httpx.AsyncClient, method: str) 
     assert (await platform.request(method, path, headers=basic)).status_code == 401
 
 
+async def test_platform_wants_the_headers_it_is_told_to() -> None:
+    proof = {"authorization": "", "x-shop": "me-"}
+    async with (
+        serving(create_platform_api(BODIES, proof)) as url,
+        httpx.AsyncClient(base_url=url) as client,
+    ):
+        for key, shop, status in [
+            ("key", "me-1", 200),
+            ("key", "you", 401),
+            ("", "me-1", 401),
+            ("key", None, 401),
+        ]:
+            headers = {"authorization": key} | ({"x-shop": shop} if shop else {})
+            answer = await client.get("/v1/orders/4711", headers=headers)
+            assert answer.status_code == status
+
+
 @pytest.mark.parametrize(
     "path", ["/oauth/v2/token", "/oauth2/token", "/v2/oauth/token", "/v1/oauth2/token"]
 )

@@ -15,16 +15,23 @@ from starlette.routing import Route
 TOKEN = {"access_token": "sandbox-token", "expires_in": 3600, "token_type": "Bearer"}
 
 
+BEARER = {"authorization": "Bearer "}
+
+
 @dataclass(frozen=True, slots=True)
 class Platform:
     bodies: Mapping[str, bytes]  # by path, without query
+    proof: Mapping[str, str]  # headers a call must have, and how they begin
     calls: list[dict[str, Any]] = field(default_factory=list)
 
 
-def create_platform_api(bodies: Mapping[str, bytes]) -> Starlette:
-    """POST any `.../oauth.../token`: a token. With a bearer token: GET a path of `bodies`, and
-    POST, PATCH, PUT anything (204). GET `/_sandbox/calls` lists what was asked, tokens left out."""
-    platform = Platform(bodies)
+def create_platform_api(
+    bodies: Mapping[str, bytes], proof: Mapping[str, str] = BEARER
+) -> Starlette:
+    """POST any `.../oauth.../token`: a token. With headers as in `proof`: GET a path of `bodies`,
+    and POST, PATCH, PUT anything (204). GET `/_sandbox/calls` lists what was asked, tokens left
+    out."""
+    platform = Platform(bodies, proof)
     return Starlette(
         routes=[
             Route("/_sandbox/calls", partial(show_calls, platform)),
@@ -43,7 +50,7 @@ async def call(platform: Platform, request: Request) -> Response:
     if is_token_address(request.method, path):
         answer: Response = JSONResponse(TOKEN)
         body = b""  # a client's secret
-    elif not request.headers.get("authorization", "").startswith("Bearer "):
+    elif not is_proven(request, platform.proof):
         answer = JSONResponse({"error": "unauthorized"}, 401)
     elif request.method != "GET":
         answer = Response(status_code=204)
@@ -60,6 +67,13 @@ async def call(platform: Platform, request: Request) -> Response:
     }
     platform.calls.append(entry)
     return answer
+
+
+def is_proven(request: Request, proof: Mapping[str, str]) -> bool:
+    return all(
+        (text := request.headers.get(name)) and text.startswith(prefix)
+        for name, prefix in proof.items()
+    )
 
 
 def is_token_address(method: str, path: str) -> bool:

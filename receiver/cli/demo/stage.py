@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from adapters.api import Api, Credentials
 from receiver.cli.demo.recordings import Recording
 from receiver.http import Http
 from receiver.inbox import Inbox, open_inbox
 from receiver.inbox.migrate import migrate
-from receiver.sandbox import create_platform_api, create_sandbox
+from receiver.pipeline.tools import now
+from receiver.sandbox import BEARER, create_platform_api, create_sandbox
 from receiver.serve import create_tools, working
 from receiver.serving import serving
 from receiver.settings import Settings, load
@@ -46,10 +48,10 @@ async def set_up(shown: Sequence[Recording]) -> AsyncIterator[Stage]:
         till = await stack.enter_async_context(serving(create_sandbox(key)))
         apis = {
             recording.adapter.slug: await stack.enter_async_context(
-                serving(create_platform_api(recording.bodies))
+                serving(create_platform_api(recording.bodies, proof(api)))
             )
             for recording in shown
-            if recording.adapter.api
+            if (api := recording.adapter.api)
         }
         settings = configured(shown, folder, till, key, apis)
         migrate(settings.database_url)
@@ -61,6 +63,13 @@ async def set_up(shown: Sequence[Recording]) -> AsyncIterator[Stage]:
         receiver = await stack.enter_async_context(serving(app, port=settings.port))
         await stack.enter_async_context(working(create_tools(settings, inbox)))
         yield Stage(settings, inbox, http, receiver, till, apis)
+
+
+def proof(api: Api) -> Mapping[str, str]:
+    """What each call must carry: a token that is got first, or the headers of its own."""
+    if api.oauth:
+        return BEARER
+    return dict.fromkeys(api.headers(Credentials(*["demo"] * 4), now()), "")
 
 
 def configured(

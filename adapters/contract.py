@@ -37,6 +37,7 @@ class Delivery:
     headers: Mapping[str, str]  # lower-case names
     body: bytes  # never re-serialised
     received_at: datetime  # the only clock an adapter sees
+    certificate: bytes | None = None  # PEM, of whom `certificate_at` names; got by the receiver
 
 
 class Identity(NamedTuple):
@@ -188,8 +189,12 @@ class Cancellation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentUpdate:
-    """A payment changed. `reversal` marks the two steps that may follow `paid`: a full refund or
-    a lost dispute (`canceled`), and a won dispute that undoes one (`paid`)."""
+    """A payment changed. `reversal` marks the two steps that may follow `paid`: a refund or a lost
+    dispute (`canceled`), and a won dispute that undoes one (`paid`).
+
+    `amount` is what was paid, or given back. Less than the order's is not `paid` but held, and
+    given back in part changes nothing; None where the provider says that it is all of it.
+    """
 
     status: PaymentStatus
     at: datetime  # when it happened, UTC
@@ -206,6 +211,7 @@ class Fetch:
 
     name: str
     path: str  # below the API's base address, with query
+    may_be_unknown: bool = False  # then a 404 ends it: the body is empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +270,7 @@ class Adapter:
     identify: Callable[[Delivery], Identity]  # never raises
     parse: Callable[[Delivery, Mapping[str, bytes]], Sequence[Event]]  # raises Unreadable only
     proof: Callable[[Delivery], Proof] = signed  # which setting `verify` is given
+    certificate_at: Callable[[Delivery], str] | None = None  # its address; raises Rejected
     handshake: Callable[[Delivery, Secrets], Ack | None] | None = None  # set-up, nothing to keep
     ack: Callable[[Delivery], Ack] = empty_200
     answer: Callable[[Delivery, Order, Outcome], Sequence[Call]] = nothing

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from urllib.parse import urlencode
 
 from adapters.api import Api, Credentials, OAuth, pair
@@ -21,6 +22,7 @@ from receiver.retry import retry_after
 from receiver.settings.model import Connection
 
 EXPIRY_MARGIN = timedelta(seconds=30)
+NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 NOT_YET = frozenset({401, 403, 404, 408, 410, 425, 429})  # may be well a little later
 
 
@@ -39,12 +41,16 @@ class Platforms:
 
     async def fetch(self, connection: Connection, fetch: Fetch) -> bytes:
         """The body a thin delivery needs. Raises Unavailable, Refused, Held."""
-        return (await self.exchange(connection, "GET", fetch.path)).body
+        unknown = frozenset({404}) if fetch.may_be_unknown else frozenset()
+        reply = await self.exchange(connection, "GET", fetch.path, done=unknown)
+        return b"" if reply.status == 404 else reply.body
 
     async def call(self, connection: Connection, call: Call) -> str:
         """What the platform said to our answer. Raises Unavailable, Refused, Held."""
         body = json.dumps(call.json).encode() if call.json is not None else None
-        reply = await self.exchange(connection, call.method, call.path, body, call)
+        reply = await self.exchange(
+            connection, call.method, call.path, body, headers=call.headers, done=call.done
+        )
         return f"{reply.status} {reply.text}".strip()
 
     async def exchange(
@@ -53,20 +59,21 @@ class Platforms:
         method: str,
         path: str,
         body: bytes | None = None,
-        call: Call | None = None,
+        *,
+        headers: Mapping[str, str] = NOTHING_MORE,
+        done: frozenset[int] = frozenset(),
     ) -> Reply:
         api = api_of(connection)
         if not path.startswith("/"):  # it would go on with the host's name, and lead elsewhere
             raise Refused(f"{connection.name}: not a path below its API: {path[:100]}")
         url = (connection.api_url or api.url).rstrip("/") + path
-        own = call.headers if call else {}
         proof = await self.proof(connection, api)
-        reply = await self.send(connection, method, url, {**own, **proof}, body)
+        reply = await self.send(connection, method, url, {**headers, **proof}, body)
         if reply.status == 401 and api.oauth:
             self.withdrawn(connection, proof)  # once more with a new one
             proof = await self.proof(connection, api)
-            reply = await self.send(connection, method, url, {**own, **proof}, body)
-        if not 200 <= reply.status < 300 and not (call and reply.status in call.done):
+            reply = await self.send(connection, method, url, {**headers, **proof}, body)
+        if not 200 <= reply.status < 300 and reply.status not in done:
             self.sort_out(connection, reply)
         return reply
 

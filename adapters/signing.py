@@ -34,11 +34,13 @@ URL_BASE64 = re.compile(r"[A-Za-z0-9_-]+")
 LEEWAY = 60  # seconds that a token's clock may be off
 MOST_SIGNATURES = 8  # in one header; each is compared, and that costs a walk over the body
 
-Encoding = Literal["hex", "base64"]
+Encoding = Literal["hex", "base64", "either"]  # either: no page says which; we sign in base64
 
 
 def decode(text: str, encoding: Encoding) -> bytes:
     """The SHA-256 digest that `text` spells. Raises Rejected for any other spelling."""
+    if encoding == "either":
+        return decode(text, "hex" if DIGEST_HEX.fullmatch(text) else "base64")
     if encoding == "hex":
         if not DIGEST_HEX.fullmatch(text):
             raise Rejected("signature is not 64 lower-case hex digits")

@@ -1,12 +1,13 @@
 """Sums of lines, fees and discounts, and how lines are read so that they come to a stated one.
 
-Integers of the minor unit only.
+Integers of the minor unit only; where tax makes fractions of it, `rounded` ends them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from itertools import chain
 
 from adapters.contract import Discount, Fee, Line, Owner
@@ -65,3 +66,22 @@ def costing(line: Line, total: int) -> tuple[Line, ...]:
     price, dearer = divmod(total, line.quantity)
     parts = ((line.quantity - dearer, price), (dearer, price + 1))
     return tuple(replace(line, quantity=n, unit_price=unit) for n, unit in parts if n)
+
+
+def half_up(amount: Decimal) -> int:
+    return int(amount.to_integral_value(ROUND_HALF_UP))
+
+
+def rounded(exact: Sequence[Decimal], stated: int | None) -> list[int]:
+    """Whole minor units of exact ones, such as net prices with their tax.
+
+    They come to what is stated where rounding alone can bring them there: the largest remainders
+    are rounded up, all others down. Elsewhere each is rounded half up for itself.
+    """
+    floors = [int(amount.to_integral_value(ROUND_FLOOR)) for amount in exact]
+    broken = [place for place, amount in enumerate(exact) if amount != floors[place]]
+    missing = -1 if stated is None else stated - sum(floors)
+    if not 0 <= missing <= len(broken):
+        return [half_up(amount) for amount in exact]
+    largest = set(sorted(broken, key=lambda place: floors[place] - exact[place])[:missing])
+    return [floor + (place in largest) for place, floor in enumerate(floors)]

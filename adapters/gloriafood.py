@@ -139,10 +139,10 @@ def entries(order: Tree) -> list[Entry]:
 
 
 def tax(item: Tree, order: Tree) -> Decimal:
-    """1.19 for a net price at a rate of 0.19; 1 for one that holds its tax, as tips always do."""
+    """1.19 for a net price at a rate of 0.19; 1 for one that holds its tax."""
     kind = item.text("tax_type") or order.text("tax_type")
     rate = item.at("tax_rate").value or 0
-    if kind != "NET" or item.text("type") == TIP:
+    if kind != "NET":
         return Decimal(1)
     if isinstance(rate, bool) or not isinstance(rate, int | Decimal) or not 0 <= rate < 1:
         raise contract.Unreadable("tax_rate: not a rate")
@@ -167,7 +167,7 @@ def whole_order(entry: Entry, amount: int) -> Discount:
 
 def order_of(named: str, order: Tree) -> Order:
     read, stated = entries(order), order.major("total_price")
-    tipped = sum(sums.worth((entry.line,)) for entry in read if entry.kind == TIP)
+    tipped = sum(sums.worth((entry.line,)) for entry in read if entry.kind == TIP)  # gross always
     total = None if stated is None else stated - tipped
     charged = [entry for entry in read if entry.kind != TIP]
     amounts = sums.rounded([entry.gross for entry in charged], total)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -138,6 +139,14 @@ def test_order_types(kind: str, expected: OrderType) -> None:
     assert order(type=kind).order_type is expected
 
 
+def test_address_and_persons_where_they_matter() -> None:
+    known = {"client_address": "Torstraße 1", "persons": 4}
+    told = {kind: order(type=kind, **known) for kind in ("pickup", "delivery", "order_ahead")}
+    assert [kind for kind, said in told.items() if said.customer.address] == ["delivery"]
+    assert [kind for kind, said in told.items() if said.notes] == ["order_ahead"]
+    assert order(type="order_ahead", persons=0).notes == ()
+
+
 @pytest.mark.parametrize(
     ("payment", "status", "method"),
     [
@@ -238,6 +247,8 @@ def test_net_prices_come_to_the_stated_total(items: list[dict[str, Any]]) -> Non
     numbered = [{**item, "id": number} for number, item in enumerate(items, 1)]
     said = order(*numbered, tax_type="NET", total_price=total)
     assert said.total == booked(said)
+    reduced = [str(item["id"]) for item in numbered if item["item_discount"]]
+    assert [cut.line_ids for cut in said.discounts] == [(one,) for one in reduced]
     assert sum(line.quantity for line in said.lines) == sum(item["quantity"] for item in items)
     wrong = order(*numbered, tax_type="NET", total_price=total + 1)
     assert booked(wrong) != wrong.total
@@ -258,9 +269,10 @@ def test_rounding_moves_nothing_by_a_cent(amounts: list[Decimal], beside: int) -
     stated = sums.half_up(sum(amounts, Decimal(0))) + beside
     whole = sums.rounded(amounts, stated)
     assert all(abs(after - before) < 1 for after, before in zip(whole, amounts, strict=True))
-    if beside == 0:
+    if sum(map(math.floor, amounts)) <= stated <= sum(map(math.ceil, amounts)):
         assert sum(whole) == stated
-    assert sums.rounded(amounts, None) == [sums.half_up(amount) for amount in amounts]
+    else:
+        assert whole == sums.rounded(amounts, None) == [sums.half_up(one) for one in amounts]
 
 
 def test_dish_of_a_size_is_an_article_of_its_own() -> None:

@@ -205,6 +205,13 @@ def test_address_only_where_we_deliver(field: Mapping[str, object], expected: ob
         assert (place.street, place.house_number, place.additional) == expected
 
 
+def test_names_a_payment_may_use() -> None:
+    for source, expected in ({"id": "o-1", "friendlyId": "X"}, ("X",)), ({"id": "s-1"}, ("s-1",)):
+        names = {"id": "o-1", "sourceExternalIdentifiers": source}
+        assert order(externalIdentifiers=names).references == expected
+    assert order(externalIdentifiers={"id": "o-1"}).references == ()
+
+
 @pytest.mark.parametrize("event", ["orders.new_order", "orders.update"])
 @pytest.mark.parametrize("status", sorted(otter.ENDED))
 def test_order_that_has_ended(event: str, status: str) -> None:

@@ -462,6 +462,49 @@ async def test_many_at_once_end_as_the_guard_says(tmp_path: Path) -> None:
         assert "paid" not in statuses[:-1]
 
 
+# Amounts
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "said"),
+    [(989, None, "9.89 EUR"), (989, "eur", "9.89 EUR"), (5_000, "USD", "50.00 USD")],
+)
+async def test_a_payment_that_does_not_cover_its_order_is_held(
+    amount: int, currency: str | None, said: str, tmp_path: Path
+) -> None:
+    async with line(tmp_path) as run:
+        await run.until(await run.send(order(**UNPAID)), "done")
+        held = await run.until(await pay(run, amount=amount, currency=currency), "held")
+        assert held["reason"] == f"a payment of {said}, order plain:o1 comes to 9.90 EUR"
+        assert await told(run) == []
+
+
+@pytest.mark.parametrize("amount", [990, 1_290, None])  # tips are paid as well
+async def test_one_that_does_is_told(amount: int | None, tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        await run.until(await run.send(order(**UNPAID)), "done")
+        await run.until(await pay(run, amount=amount, currency="EUR"), "done")
+        assert await told(run) == [("plain:o1", "paid")]
+
+
+async def test_what_is_not_paid_need_not_cover_it(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        await run.until(await run.send(order(**UNPAID)), "done")
+        await run.until(await pay(run, status="appointed", amount=1, at=at(5)), "done")
+        assert await told(run) == [("plain:o1", "appointed")]
+
+
+async def test_given_back_in_part_changes_nothing(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        await run.until(await run.send(order()), "done")
+        back: Any = {"status": "canceled", "reversal": True, "currency": "EUR"}
+        end = await run.until(await pay(run, **back, amount=500, at=at(5)), "done")
+        assert end["reason"] == "given back in part: 5.00 EUR, order plain:o1 comes to 9.90 EUR"
+        assert await told(run) == []
+        await run.until(await pay(run, **back, amount=990, at=at(6)), "done")
+        assert await told(run) == [("plain:o1", "canceled")]
+
+
 # Several POS
 
 

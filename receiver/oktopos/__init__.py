@@ -1,5 +1,6 @@
 """OktoPOS: our Order as its JSON, its calls, its errors sorted into what to do about them."""
 
+from receiver.oktopos.amounts import decimal
 from receiver.oktopos.client import (
     KEY_REJECTED,
     Answer,
@@ -15,6 +16,7 @@ __all__ = [
     "Mapped",
     "create",
     "create_body",
+    "decimal",
     "order_id",
     "payment_body",
     "set_payment_status",

@@ -125,11 +125,26 @@ async def of_order(
         if given_up(job.since, tools.clock()):
             raise Held(f"{reason} for a day now: see what became of it")
         return waits(job, reason, reference, until=tools.clock() + LOOK_AGAIN)
-    if order.total is None:
-        return needless(order)
+    if order.total is None:  # there is nothing at OktoPOS to pay
+        return unchanged(f"order {order.order_id} was canceled before it was created")
     if job.queue != order.order_id and not await in_queue_of_an_order(job, tools):
         return moves(job, order.pos, order.order_id)
-    return await send(update, order.order_id, job, tools.named_pos(order.pos), tools)
+    pos = tools.named_pos(order.pos)
+    part = lacking(update, order, pos, order.total)
+    if part and update.reversal:
+        return unchanged(f"given back in part: {part}")
+    if part and update.status == "paid":
+        raise Held(f"a payment of {part}")
+    return await send(update, order.order_id, job, pos, tools)
+
+
+def lacking(update: PaymentUpdate, order: OrderRecord, pos: Pos, total: int) -> str | None:
+    """Both figures, where what was paid or given back is not all of the order's; else None."""
+    currency = (update.currency or pos.currency).upper()
+    if update.amount is None or (update.amount >= total and currency == pos.currency):
+        return None
+    paid, due = (oktopos.decimal(amount) for amount in (update.amount, total))
+    return f"{paid} {currency}, order {order.order_id} comes to {due} {pos.currency}"
 
 
 def moves(job: Job, pos: str, queue: str) -> Settlement:
@@ -144,11 +159,9 @@ async def in_queue_of_an_order(job: Job, tools: Tools) -> bool:
     return await tools.inbox.read(lambda box: search.order(box, job.queue)) is not None
 
 
-def needless(order: OrderRecord) -> Settlement:
-    """The order was canceled before OktoPOS had it: there is nothing there to pay."""
-    detail = f"order {order.order_id} was canceled before it was created"
-    step = Attempt("unchanged", detail)
-    return Settlement(state=State.DONE, reason=detail, attempts=(step,))
+def unchanged(detail: str) -> Settlement:
+    """Done, and OktoPOS is told nothing."""
+    return Settlement(state=State.DONE, reason=detail, attempts=(Attempt("unchanged", detail),))
 
 
 async def send(update: PaymentUpdate, target: str, job: Job, pos: Pos, tools: Tools) -> Settlement:

@@ -163,7 +163,7 @@ class Jwt:
         algorithm = JWT_ALGORITHMS.get(str(json_part(head).get("alg")))
         if scheme.lower() != "bearer" or algorithm is None:
             raise Rejected(f"{self.header} is no bearer token by HS256, HS384 or HS512")
-        digest, message = url_decode(mark), signed.encode("ascii")
+        digest, message = url_decode(mark), signed.encode("ascii", "replace")  # refused below
         if not any(algorithm.verify_signature(s.encode(), message, digest) for s in secrets if s):
             raise Rejected("no secret gives this signature")
         self.check(json_part(payload), delivery.received_at.timestamp())
@@ -178,8 +178,9 @@ class Jwt:
             raise Rejected("the token has expired, or does not count yet")
 
     def sign(self, delivery: Delivery, secret: str) -> Delivery:
-        """With five minutes from the delivery's arrival."""
-        claims = {**self.claims, "exp": unix(delivery.received_at) + 300}
+        """For five minutes from the delivery's arrival."""
+        now = unix(delivery.received_at)
+        claims = {**self.claims, "nbf": now, "exp": now + 300}
         return with_headers(delivery, {self.header: f"Bearer {jwt(claims, secret.encode())}"})
 
 

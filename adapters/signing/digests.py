@@ -1,0 +1,134 @@
+"""Digests of what was sent: each scheme both verifies and signs, over the bytes as they came."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from itsdangerous.signer import HMACAlgorithm
+
+from adapters.contract import Delivery, Rejected, Secrets
+
+SHA256 = HMACAlgorithm(hashlib.sha256)
+DIGEST_HEX = re.compile(r"[0-9a-f]{64}")
+UNIX_SECONDS = re.compile(r"[0-9]{1,15}")
+MOST_SIGNATURES = 8  # in one header; each is compared, and that costs a walk over the body
+
+Encoding = Literal["hex", "base64", "either"]  # either: no page says which; we sign in base64
+
+
+def decode(text: str, encoding: Encoding) -> bytes:
+    """The SHA-256 digest that `text` spells. Raises Rejected for any other spelling."""
+    if encoding == "either":
+        return decode(text, "hex" if DIGEST_HEX.fullmatch(text) else "base64")
+    if encoding == "hex":
+        if not DIGEST_HEX.fullmatch(text):
+            raise Rejected("signature is not 64 lower-case hex digits")
+        return bytes.fromhex(text)
+    try:
+        digest = base64.b64decode(text.encode("ascii"), validate=True)
+    except (UnicodeEncodeError, binascii.Error):
+        raise Rejected("signature is not base64") from None
+    if encode(digest, encoding) != text:
+        raise Rejected("signature is not canonical base64")
+    return digest
+
+
+def encode(digest: bytes, encoding: Encoding) -> str:
+    return digest.hex() if encoding == "hex" else base64.b64encode(digest).decode("ascii")
+
+
+def header(delivery: Delivery, name: str) -> str:
+    """The header's text. Raises Rejected when it is missing or empty."""
+    value = delivery.headers.get(name)
+    if not value:
+        raise Rejected(f"{name} is missing")
+    return value
+
+
+def matches(secrets: Secrets, message: bytes, digests: list[bytes]) -> bool:
+    """Whether any of the secrets gives any of the digests. Empty secrets never match."""
+    return any(
+        SHA256.verify_signature(secret.encode(), message, digest)
+        for secret in secrets
+        if secret
+        for digest in digests
+    )
+
+
+def with_headers(delivery: Delivery, headers: Mapping[str, str]) -> Delivery:
+    return replace(delivery, headers={**delivery.headers, **headers})
+
+
+def the_body(delivery: Delivery) -> Sequence[bytes]:
+    return [delivery.body]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hmac:
+    """HMAC-SHA256 of a message made from the delivery, in one header."""
+
+    header: str
+    encoding: Encoding
+    messages: Callable[[Delivery], Sequence[bytes]] = the_body  # any counts, the first is signed
+    prefix: str = ""  # fixed text before the digest
+
+    def verify(self, delivery: Delivery, secrets: Secrets) -> None:
+        text = header(delivery, self.header)
+        if not text.startswith(self.prefix):
+            raise Rejected(f"{self.header} has another prefix")
+        digest = decode(text[len(self.prefix) :], self.encoding)
+        if not any(matches(secrets, message, [digest]) for message in self.messages(delivery)):
+            raise Rejected("no secret gives this signature")
+
+    def sign(self, delivery: Delivery, secret: str) -> Delivery:
+        digest = SHA256.get_signature(secret.encode(), self.messages(delivery)[0])
+        return with_headers(delivery, {self.header: self.prefix + encode(digest, self.encoding)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedHmac:
+    """HMAC-SHA256 of `<t>.<body>` in a header of `key=value` parts; any of several may match.
+
+    `t` is in Unix seconds and must lie within `tolerance` of the arrival, both ways.
+    """
+
+    header: str
+    version: str  # the key that counts; every other one is a decoy
+    tolerance: timedelta
+
+    def verify(self, delivery: Delivery, secrets: Secrets) -> None:
+        parts = [part.strip().partition("=") for part in header(delivery, self.header).split(",")]
+        times = [value for key, _, value in parts if key == "t"]
+        if len(times) != 1 or not UNIX_SECONDS.fullmatch(times[0]):
+            raise Rejected(f"{self.header} has no time")
+        candidates = [value for key, _, value in parts if key == self.version]
+        digests = [decode(text, "hex") for text in candidates if DIGEST_HEX.fullmatch(text)]
+        if len(digests) > MOST_SIGNATURES:
+            raise Rejected(f"{self.header} has too many signatures")
+        if not matches(secrets, self.message(times[0], delivery), digests):
+            raise Rejected("no secret gives this signature")
+        if abs(int(times[0]) - delivery.received_at.timestamp()) > self.tolerance.total_seconds():
+            raise Rejected("signed too long ago, or in the future")
+
+    def sign(self, delivery: Delivery, secret: str) -> Delivery:
+        """Signed as of the delivery's arrival."""
+        time = str(unix(delivery.received_at))
+        digest = SHA256.get_signature(secret.encode(), self.message(time, delivery))
+        return with_headers(
+            delivery, {self.header: f"t={time},{self.version}={encode(digest, 'hex')}"}
+        )
+
+    @staticmethod
+    def message(time: str, delivery: Delivery) -> bytes:
+        return f"{time}.".encode("ascii") + delivery.body
+
+
+def unix(moment: datetime) -> int:
+    return int(moment.timestamp())

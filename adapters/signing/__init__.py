@@ -19,6 +19,7 @@ from adapters.signing.digests import (
     unix,
     with_headers,
 )
+from adapters.signing.standard import Standard
 from adapters.signing.tokens import AddressToken, Jwt, Token, jwt, same, url_decode, url_encode
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Encoding",
     "Hmac",
     "Jwt",
+    "Standard",
     "TimedHmac",
     "Token",
     "decode",

@@ -255,6 +255,10 @@ def nothing(_: Delivery, __: Order, ___: Outcome) -> Sequence[Call]:
     return ()
 
 
+def no_fault(_: str) -> str | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapter:
     """A platform's data sheet: the last thing in its module."""
@@ -279,3 +283,4 @@ class Adapter:
     hosts: frozenset[str] = frozenset()  # where `api` may be, beside a configured address
     deadline: timedelta | None = None  # to accept or deny
     secret_bytes: int = 16  # shorter secrets are refused at the start
+    check_secret: Callable[[str], str | None] = no_fault  # what else is wrong: "is not base64"

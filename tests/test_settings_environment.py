@@ -98,6 +98,20 @@ def test_an_empty_secret_proves_nothing_on_any_platform() -> None:
         load(POS | {"STRIPE_SECRETS": "x,"}, lenient, directory=NOWHERE)
 
 
+def test_what_a_platform_finds_wrong_with_a_secret_is_told() -> None:
+    picky = dataclasses.replace(
+        PAYMENTS, check_secret=lambda text: "is odd" if "odd" in text else None
+    )
+    environ = POS | {"STRIPE_SECRETS": f"odd-{SECRET},{SECRET},short,another-odd-{SECRET}"}
+    with pytest.raises(BadSettings) as caught:
+        load(environ, {"stripe": picky}, directory=NOWHERE)
+    assert caught.value.problems == (
+        "STRIPE_SECRETS: secret 1 of 4 is odd, secret 3 of 4 is shorter than 16 bytes,"
+        " secret 4 of 4 is odd;"
+        " use the secret from the platform's portal (https://docs.example/uber_eats)",
+    )
+
+
 def test_a_thin_platform_needs_its_credentials() -> None:
     assert problems(SMALL | {"UBER_EATS_SECRETS": SECRET}) == (
         "UBER_EATS_CLIENT_ID: is missing; set it, as each order is fetched from Uber Eats",

@@ -179,9 +179,10 @@ class ConnectionFields(Fields):
     @field_validator("secrets")
     @classmethod
     def prove_something(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        adapter = Around.of(info).adapter
-        least, docs = (adapter.secret_bytes, f" ({adapter.docs})") if adapter else (1, "")
-        return rules.long_enough(value, least, f"use the secret from the platform's portal{docs}")
+        if not (adapter := Around.of(info).adapter):
+            return rules.long_enough(value, 1, "use the secret from the platform's portal")
+        remedy = f"use the secret from the platform's portal ({adapter.docs})"
+        return rules.long_enough(value, adapter.secret_bytes, remedy, adapter.check_secret)
 
     @field_validator("stores")
     @classmethod

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
+from collections.abc import Callable
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
@@ -137,15 +138,24 @@ def listed(value: object) -> object:
     return value
 
 
-def long_enough(secrets: tuple[str, ...], least: int, remedy: str) -> tuple[str, ...]:
-    """Secrets of at least `least` bytes each; `remedy` says where a better one comes from."""
+def long_enough(
+    secrets: tuple[str, ...],
+    least: int,
+    remedy: str,
+    fault: Callable[[str], str | None] = lambda _: None,
+) -> tuple[str, ...]:
+    """Secrets of at least `least` bytes each in which `fault` finds none; `remedy` says where a
+    better one comes from."""
     if not secrets:
         raise ValueError(f"is empty; {remedy}, or remove the setting")
     faults = []
     for place, secret in enumerate(secrets, 1):
         which = f"secret {place} of {len(secrets)} " if len(secrets) > 1 else ""
-        if len(secret.encode()) < least or not secret:
-            what = f"is shorter than {least} bytes" if secret else "is empty"
+        if not secret:
+            faults.append(which + "is empty")
+        elif len(secret.encode()) < least:
+            faults.append(f"{which}is shorter than {least} bytes")
+        elif what := fault(secret):
             faults.append(which + what)
     if faults:
         raise ValueError(f"{', '.join(faults)}; {remedy}")

@@ -170,7 +170,7 @@ class Order:
     fees: tuple[Fee, ...] = ()
     discounts: tuple[Discount, ...] = ()
     tips: tuple[Tip, ...] = ()
-    payment: Literal["paid", "call_for_payment"] = "paid"
+    payment: PaymentStatus = "paid"
     payment_method: str | None = None  # OktoPOS's word; None: the connection's
     customer: Customer = field(default_factory=Customer)
     table: str | None = None

@@ -145,8 +145,11 @@ def test_published_signatures(adapter: Adapter) -> None:
 
 
 def delivery_of(adapter: Adapter, vector: dict[str, object]) -> Delivery:
-    """`now` is when it arrives; `url` matters only where the platform signs it."""
+    """`now` is when it arrives; `url` matters only where the platform signs it; `repeat` says how
+    often a body stands in a row that is too long to be written out."""
     headers, body, now = vector["headers"], vector["body"], vector["now"]
+    repeat = vector.get("repeat", 1)
+    assert isinstance(repeat, int)
     assert isinstance(headers, dict)
     assert isinstance(body, str)
     assert isinstance(now, int | float | None)
@@ -157,7 +160,7 @@ def delivery_of(adapter: Adapter, vector: dict[str, object]) -> Delivery:
             url=str(vector.get("url", f"https://receiver.example/webhooks/{adapter.slug}")),
             path=str(vector.get("path", "")),
             headers=headers,
-            body=body.encode("utf-8"),
+            body=body.encode("utf-8") * repeat,
             received_at=datetime.fromtimestamp(now or 0, UTC),
         ),
         adapter,

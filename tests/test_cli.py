@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from adapters.contract import Delivery
+from adapters.contract import Delivery, Rejected
 from adapters.signing import TimedHmac
 from receiver.cli import app, setup
 from receiver.cli.replay import prepared
@@ -552,3 +552,17 @@ def test_replay_of_what_is_no_delivery(tmp_path: Path) -> None:
         result = call("replay", str(file))
         assert (result.exit_code, result.stdout) == (1, "")
         assert why in result.stderr
+
+
+@pytest.mark.usefixtures("at_desk")
+def test_replay_of_what_its_secret_cannot_sign(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sign(_: Delivery, __: str) -> Delivery:
+        raise Rejected("a public key cannot")
+
+    platform = replace(PLAIN, sign=sign)
+    monkeypatch.setattr("receiver.cli.setup.ADAPTERS", {**PLATFORMS, "plain": platform})
+    result = call("replay", str(recording(tmp_path, b"{}")))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.endswith("request.http: it cannot be signed: a public key cannot\n")

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import typer
 from rich.progress import Progress
 
-from adapters.contract import Delivery
+from adapters.contract import Delivery, Rejected
 from receiver import recorded
 from receiver.cli.explain import FAILED, Failure, complain
 from receiver.cli.setup import run, settings
@@ -111,7 +111,10 @@ def prepared(file: Path, to: str, found: Settings) -> Prepared:
     keys = connection.proves(delivery)
     if not keys:
         raise Failure(f"{file}: connections.{name}.api_key is not set, and it proves this one")
-    signed = connection.adapter.sign(delivery, keys[0])
+    try:
+        signed = connection.adapter.sign(delivery, keys[0])
+    except Rejected as error:
+        raise Failure(f"{file}: it cannot be signed: {error}") from None
     return Prepared(str(file), name, base + target, signed)
 
 

@@ -139,6 +139,5 @@ def fault(secret: str) -> str | None:
     if not key:
         return "is neither whsec_ nor whpk_ and base64"
     if len(key) not in KEY_BYTES[version]:
-        least, most = KEY_BYTES[version][0], KEY_BYTES[version][-1]
-        return f"spells a key of {len(key)} bytes, not of {least} to {most}"
+        return f"spells {len(key)} bytes, and whsec_ has 24 to 64, whpk_ 32"
     return None

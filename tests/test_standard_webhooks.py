@@ -149,6 +149,7 @@ def test_the_page_names_every_field_and_no_other() -> None:
         ("whsec_", "is neither whsec_ nor whpk_ and base64"),
         ("whsk_" + "A" * 86, "is neither whsec_ nor whpk_ and base64"),
         ("whsec_" + "-_" * 16, "is neither whsec_ nor whpk_ and base64"),
+        (KEY + "-_-_", "is neither whsec_ nor whpk_ and base64"),
         ("whsec_" + "ä" * 32, "is neither whsec_ nor whpk_ and base64"),
         ("a password of some length", "is neither whsec_ nor whpk_ and base64"),
         ("whsec_" + "A" * 33, "is neither whsec_ nor whpk_ and base64"),
@@ -200,7 +201,7 @@ def test_amounts(text: str, expected: int) -> None:
     "value",
     [
         *["19.9", "19", "19.950", "19,95", ".95", "1e3", "+1.00", "--1.00", " 1.00", "1.00\n"],
-        *["1234567890.00", "١.٠٠", "", 19.95, 19, True, None, [], {}],
+        *["1234567890.00", "١.00", "1.٠٠", "", 19.95, 19, True, None, [], {}],
     ],
 )
 def test_amounts_that_are_none(value: object) -> None:

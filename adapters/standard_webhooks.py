@@ -18,12 +18,14 @@ from pydantic.alias_generators import to_camel
 
 from adapters import contract, payload
 from adapters.contract import Delivery, Discount, Line, Order, Owner, Tip, Unreadable
+from adapters.glance import glance
 from adapters.payload import Foreign, Id, Many, OptionalId, OptionalTime, Text, Time, at
 from adapters.signing import Standard, standard
 
 # https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 SCHEME = Standard()
 
+GLANCE = glance("type", "data.orderId", "data.storeId")
 Data = TypeVar("Data", bound="Sent")
 AMOUNT = re.compile(r"-?[0-9]{1,9}\.[0-9]{2}")
 PLACE, OURS = "customer.address", Owner.RESTAURANT
@@ -263,7 +265,7 @@ def word(event: Mapping[str, object], *keys: str) -> str | None:
 
 def identify(delivery: Delivery) -> contract.Identity:
     """A payment stands in no order's queue: it waits for its order, which would then wait too."""
-    event, sent = payload.peek(delivery.body), delivery.headers.get(SCHEME.id)
+    event, sent = GLANCE(delivery.body), delivery.headers.get(SCHEME.id)
     kind = word(event, "type")
     return contract.Identity(
         delivery_id=payload.text_or_none(sent) or payload.body_digest(delivery),
@@ -274,7 +276,7 @@ def identify(delivery: Delivery) -> contract.Identity:
 
 
 def parse(delivery: Delivery, _: Mapping[str, bytes]) -> Sequence[contract.Event]:
-    kind = word(payload.peek(delivery.body), "type")
+    kind = word(GLANCE(delivery.body), "type")
     if not kind:
         raise Unreadable("type: missing")
     read = READERS.get(kind)

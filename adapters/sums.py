@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
-from itertools import chain
+from itertools import accumulate, chain, pairwise
 
 from adapters.contract import Discount, Fee, Line, Owner
 
@@ -85,3 +85,47 @@ def rounded(exact: Sequence[Decimal], stated: int | None) -> list[int]:
         return [half_up(amount) for amount in exact]
     largest = set(sorted(broken, key=lambda place: floors[place] - exact[place])[:missing])
     return [floor + (place in largest) for place, floor in enumerate(floors)]
+
+
+def gathered(lines: Sequence[Line]) -> tuple[Line, ...]:
+    """Lines that differ in nothing but their quantity as one of them all, where the first stood.
+
+    For platforms that send so many pieces as so many lines.
+    """
+    pieces: dict[Line, int] = {}
+    for line in lines:
+        one = replace(line, quantity=1)
+        pieces[one] = pieces.get(one, 0) + line.quantity
+    return tuple(replace(line, quantity=quantity) for line, quantity in pieces.items())
+
+
+def in_proportion(lines: tuple[Line, ...], total: int) -> tuple[Line, ...]:
+    """The lines at other prices, in the same proportions, so that they come to exactly `total`.
+
+    For prices before tax of which only the whole tax is stated. Options are rounded down; what
+    that leaves stays with their dish. Lines that are worth nothing, or less, stay as they are.
+    """
+    worths = [worth([line]) for line in lines]
+    whole = sum(worths)
+    if whole <= 0 or min(worths) < 0:
+        return lines
+    ends = [total * end // whole for end in accumulate(worths, initial=0)]
+    shares = [end - start for start, end in pairwise(ends)]
+    at_most = [replace(line, options=rescaled(line.options, total, whole)) for line in lines]
+    return tuple(
+        part
+        for line, share in zip(at_most, shares, strict=True)
+        for part in costing(line, share - line.quantity * worth(line.options))
+    )
+
+
+def rescaled(lines: Sequence[Line], numerator: int, denominator: int) -> tuple[Line, ...]:
+    """At that fraction of their prices, rounded down."""
+    return tuple(
+        replace(
+            line,
+            unit_price=line.unit_price * numerator // denominator,
+            options=rescaled(line.options, numerator, denominator),
+        )
+        for line in lines
+    )

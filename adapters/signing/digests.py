@@ -93,6 +93,27 @@ class Hmac:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HmacWithin:
+    """HMAC-SHA256 of the body, in a header that says other things beside it, all of them unsigned."""
+
+    header: str
+    encoding: Encoding
+    pattern: re.Pattern[str]  # of the whole header; its group `digest` is what counts
+    template: str  # how the header is written, `{}` being the digest
+
+    def verify(self, delivery: Delivery, secrets: Secrets) -> None:
+        found = self.pattern.fullmatch(header(delivery, self.header))
+        if not found:
+            raise Rejected(f"{self.header} has another form")
+        if not matches(secrets, delivery.body, [decode(found["digest"], self.encoding)]):
+            raise Rejected("no secret gives this signature")
+
+    def sign(self, delivery: Delivery, secret: str) -> Delivery:
+        digest = encode(SHA256.get_signature(secret.encode(), delivery.body), self.encoding)
+        return with_headers(delivery, {self.header: self.template.format(digest)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TimedHmac:
     """HMAC-SHA256 of `<t>.<body>` in a header of `key=value` parts; any of several may match.
 

@@ -47,6 +47,11 @@ def key_in(header: str, prefix: str = "") -> Headers:
     return lambda known, _: {header: prefix + known.api_key} if known.api_key else {}
 
 
+def secret_in(header: str) -> Headers:
+    """The connection's `client_secret` in one, where `api_key` is what proves deliveries."""
+    return lambda known, _: {header: known.client_secret} if known.client_secret else {}
+
+
 def basic(known: Credentials, _: datetime) -> Mapping[str, str]:
     """The client's id and secret as HTTP's Basic authentication."""
     return {"authorization": f"Basic {pair(known)}"}

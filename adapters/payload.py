@@ -37,6 +37,7 @@ Entry = TypeVar("Entry")
 
 MASKED = re.compile(r"[*xX•]{3,}|\*+")
 MOST = 10**12  # minor units: whatever states more is no amount
+UNIX = re.compile(r"[0-9]{1,15}")
 MILLISECONDS_FROM = 100_000_000_000  # a Unix time above this counts milliseconds
 
 
@@ -216,6 +217,13 @@ class Tree:
             return TIME.validate_python(text) if text else None
         except ValidationError:
             raise Unreadable(f"{paths[0]}: not a time") from None
+
+    def unix(self, *paths: str) -> datetime | None:
+        """A Unix time, be it a number or text."""
+        text = self.text(*paths)
+        if text and not UNIX.fullmatch(text):
+            raise Unreadable(f"{paths[0]}: not a Unix time")
+        return unix_time(int(text)) if text else None
 
     def each(self, *paths: str) -> tuple[Tree, ...]:
         """The objects of a list; one alone counts as a list of it."""

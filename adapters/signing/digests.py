@@ -94,7 +94,7 @@ class Hmac:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HmacWithin:
-    """HMAC-SHA256 of the body, in a header that says other things beside it, all of them unsigned."""
+    """HMAC-SHA256 of the body, in a header that says more than that, none of it signed."""
 
     header: str
     encoding: Encoding

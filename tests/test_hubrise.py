@@ -144,6 +144,35 @@ def test_an_option_of_a_weighed_dish_costs_by_weight() -> None:
     assert [(o.name, o.quantity, o.unit_price) for o in line.options] == [("Öl", 2, 150)]
 
 
+def test_half_a_cent_of_a_weight_is_rounded_up() -> None:
+    assert dish(Tree(entry(quantity="0.350", price="18.90 EUR"))).unit_price == 662  # 6.615
+
+
+def test_where_nothing_comes_to_the_total_prices_stay_as_they_are() -> None:
+    items = [entry(subtotal="3.00 EUR")]
+    order = parsed(callback(items=items, total="2.00 EUR", charges=[], discounts=[]))
+    assert [line.unit_price for line in order.lines] == [400]
+    assert order.total == 200
+
+
+TIMES = {"confirmed": 20, "expected": 21}
+
+
+@pytest.mark.parametrize(
+    ("changes", "hour"),
+    [
+        ({"delivery": {"estimated_pickup_at": "2026-03-13T19:00:00Z"}}, 19),
+        ({"delivery": None}, 20),
+        ({"confirmed_time": None, "delivery": None}, 21),
+    ],
+)
+def test_when_the_kitchen_must_be_ready(changes: Json, hour: int) -> None:
+    times = {f"{name}_time": f"2026-03-13T{at}:00:00Z" for name, at in TIMES.items()}
+    ready_at = parsed(callback(**{**times, **changes})).ready_at
+    assert ready_at
+    assert ready_at.hour == hour
+
+
 @pytest.mark.parametrize(
     ("item", "name"),
     [
@@ -342,6 +371,12 @@ def test_without_an_event_id_the_bytes_are_the_id(named: object) -> None:
         for order in ("a", "b")
     )
     assert first != second
+
+
+def test_only_an_order_is_cancelled() -> None:
+    body = json.loads(callback(status="cancelled").body)
+    assert ADAPTER.identify(sent(body)).overtakes
+    assert not ADAPTER.identify(sent({**body, "resource_type": "delivery"})).overtakes
 
 
 def changed(before: Json, after: Json) -> list[Event]:

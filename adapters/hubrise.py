@@ -74,7 +74,7 @@ def cents(entry: Tree, path: str) -> int:
 def currency(order: Tree) -> str | None:
     """The one of all amounts. Raises Unreadable where they do not agree."""
     items = live(order, "items")
-    options = [option for item in items for option in item.each("options")]
+    options = [option for item in items for option in live(item, "options")]
     parts = {"price": [*items, *options, *live(order, "charges")], "subtotal": items}
     parts |= {"price_off": live(order, "discounts"), "amount": live(order, "payments")}
     known = [money(entry, path) for path, entries in parts.items() for entry in entries]
@@ -97,7 +97,7 @@ def dish(item: Tree, portion: Decimal = Decimal(1)) -> Line:
     """An item, or an option of one, which is priced for one piece of it."""
     count, size = quantity(item)
     price = (cents(item, "price") * size * portion).quantize(Decimal(1), ROUND_HALF_UP)
-    options = [(option, option.flag("removed")) for option in item.each("options")]
+    options = [(option, option.flag("removed")) for option in live(item, "options")]
     gone = (f"no {option.text('name', 'ref')}" for option, removed in options if removed)
     names = filter(None, (item.text("product_name", "name"), item.text("sku_name")))
     name, pos_ref = " ".join(names), item.text("sku_ref", "ref")

@@ -113,6 +113,11 @@ def test_what_was_deleted_is_never_looked_at() -> None:
     assert parsed(callback(items=[gone, *items])) == before
 
 
+def test_an_option_that_was_deleted_is_none() -> None:
+    gone = {"name": "Brot", "price": "1.00 CHF", "deleted": True}
+    assert dish(Tree(entry(options=[gone]))).options == ()
+
+
 @pytest.mark.parametrize(
     ("said", "read"),
     [

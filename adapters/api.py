@@ -63,9 +63,13 @@ def pair(known: Credentials) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """Base address, and what every call carries: a token got by `oauth`, or `headers`."""
+    """Base address, and what every call carries: a token got by `oauth`, or `headers`.
+
+    With both, `headers` serve a connection that has no `client_id`.
+    """
 
     url: str
     oauth: OAuth | None = None
     headers: Headers = no_headers
     needs: tuple[str, ...] = ("client_id", "client_secret")  # settings without which no call works
+    instead: tuple[str, ...] = ()  # settings that do just as well

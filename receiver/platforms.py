@@ -69,8 +69,7 @@ class Platforms:
         url = (connection.api_url or api.url).rstrip("/") + path
         proof = await self.proof(connection, api)
         reply = await self.send(connection, method, url, {**headers, **proof}, body)
-        if reply.status == 401 and api.oauth:
-            self.withdrawn(connection, proof)  # once more with a new one
+        if reply.status == 401 and self.withdrawn(connection, proof):  # once more with a new one
             proof = await self.proof(connection, api)
             reply = await self.send(connection, method, url, {**headers, **proof}, body)
         if not 200 <= reply.status < 300 and reply.status not in done:
@@ -93,19 +92,21 @@ class Platforms:
 
     async def proof(self, connection: Connection, api: Api) -> Mapping[str, str]:
         """The headers that prove who we are; a token is got once for all who wait for it."""
-        if api.oauth is None:
-            return api.headers(connection.credentials, self.clock())
+        own = api.headers(connection.credentials, self.clock())
+        if api.oauth is None or (own and not connection.client_id):
+            return own
         token = self.tokens.setdefault(connection.name, Token())
         async with token.turn:
             if token.expires_at is None or token.expires_at <= self.clock():
                 await self.renew(connection, api.oauth, token)
         return {"authorization": f"Bearer {token.value}"}
 
-    def withdrawn(self, connection: Connection, headers: Mapping[str, str]) -> None:
-        """This token is not taken any more; another call may have got a new one meanwhile."""
+    def withdrawn(self, connection: Connection, headers: Mapping[str, str]) -> bool:
+        """Whether there may be another token now that this one is not taken any more."""
         token = self.tokens.get(connection.name)
         if token and headers == {"authorization": f"Bearer {token.value}"}:
-            token.expires_at = None
+            token.expires_at = None  # else another call has got a new one meanwhile
+        return token is not None
 
     async def renew(self, connection: Connection, oauth: OAuth, token: Token) -> None:
         url = connection.token_url or oauth.url

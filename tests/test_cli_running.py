@@ -91,7 +91,7 @@ async def test_serve_ends_what_is_under_way(number: int, tmp_path: Path) -> None
             assert job["state"] == "running"
             log = await stopped(running, number)
         assert '"event":"draining"' in log
-        assert '"event": "stopped"' in log
+        assert '"event":"stopped"' in log
         assert jobs(at) == [{"state": "done", "sent": 0, "reason": None}]
         assert len((await pos.get("/_sandbox/orders")).json()) == 1
 

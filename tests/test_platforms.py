@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from adapters.api import Api, OAuth
+from adapters.api import Api, OAuth, key_in
 from adapters.contract import Adapter, Call, Fetch
 from receiver.errors import Held, Refused, Unavailable
 from receiver.http import Http
@@ -134,6 +134,26 @@ async def test_an_api_without_tokens_gets_none(there: Platform, platforms: Platf
     adapter = replace(PLAIN, api=Api(url=there.url))
     await platforms.fetch(connection(there, adapter, api_url=None), FETCH)
     assert there.proofs == [None]
+
+
+async def test_headers_serve_a_connection_without_a_client(
+    there: Platform, platforms: Platforms
+) -> None:
+    """Of an API that takes either."""
+    oauth = OAuth(url=f"{there.url}/oauth/token")
+    api = Api(url=there.url, oauth=oauth, headers=key_in("authorization", "Bearer "))
+    at = connection(there, replace(PLAIN, api=api), api_key="t0", client_id=None)
+    await platforms.fetch(at, FETCH)
+    await platforms.fetch(replace(at, name="both", client_id="me"), FETCH)
+    assert there.proofs == ["Bearer t0", None, "Bearer t1"]
+
+
+async def test_a_key_that_is_not_taken_is_tried_once(there: Platform, platforms: Platforms) -> None:
+    api = Api(url=there.url, headers=key_in("authorization"))
+    at = connection(there, replace(PLAIN, api=api), api_key="wrong")
+    with pytest.raises(Unavailable, match="answered 401"):
+        await platforms.fetch(at, FETCH)
+    assert there.proofs == ["wrong"]
 
 
 async def test_a_platform_without_an_api_is_an_operator_s_business(

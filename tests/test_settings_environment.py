@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from adapters.api import Api
 from receiver.settings import BadSettings, load
 from tests.setups import (
     NOWHERE,
@@ -14,6 +15,7 @@ from tests.setups import (
     POS,
     SECRET,
     SMALL,
+    THIN,
     problems,
     the_problem,
     warnings,
@@ -117,6 +119,17 @@ def test_a_thin_platform_needs_its_credentials() -> None:
         "UBER_EATS_CLIENT_ID: is missing; set it, as each order is fetched from Uber Eats",
         "UBER_EATS_CLIENT_SECRET: is missing; set it, as each order is fetched from Uber Eats",
     )
+
+
+def test_where_another_setting_does_no_credentials_are_missed() -> None:
+    api = Api(url="https://api.example", instead=("api_key",))
+    platforms = PLATFORMS | {"uber_eats": dataclasses.replace(THIN, api=api)}
+    environ = SMALL | {"UBER_EATS_SECRETS": SECRET, "UBER_EATS_API_KEY": "key"}
+    _, told = load(environ, platforms, directory=NOWHERE)
+    assert told == ()
+    del environ["UBER_EATS_API_KEY"]
+    with pytest.raises(BadSettings, match="UBER_EATS_CLIENT_ID: is missing"):
+        load(environ, platforms, directory=NOWHERE)
 
 
 def test_a_full_platform_without_credentials_is_not_answered() -> None:

@@ -112,7 +112,7 @@ def read_connection(
 
 def look_for_credentials(written: Written, adapter: Adapter, findings: Findings) -> None:
     """A thin platform cannot work without them; another only stays without our answer."""
-    if adapter.api is None:
+    if adapter.api is None or (adapter.api.instead and all(map(written.has, adapter.api.instead))):
         return
     answers = adapter.answer is not nothing and written.values.get("accept") != "never"
     for name in adapter.api.needs:

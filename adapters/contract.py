@@ -177,6 +177,7 @@ class Order:
     notes: tuple[str, ...] = ()  # order-level, allergies first
     session: str | None = None  # the same for orders that belong together
     references: tuple[str, ...] = ()  # further names a payment may know the order by
+    answering: Mapping[str, str] = field(default_factory=dict)  # what `answer` asks of it again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

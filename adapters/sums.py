@@ -57,6 +57,12 @@ def agreeing(lines: tuple[Line, ...], stated: int | None) -> tuple[Line, ...]:
     return next((read for read in chain((lines,), others) if worth(read) == stated), lines)
 
 
+def fitting(readings: Sequence[Line], stated: Sequence[int]) -> Line | None:
+    """The first of several readings of one dish that comes to one of the sums stated of it."""
+    tried = ((known, agreeing((line,), known)) for known in stated for line in readings)
+    return next((line for known, (line,) in tried if worth((line,)) == known), None)
+
+
 def costing(line: Line, total: int) -> tuple[Line, ...]:
     """The line, without its options' prices, so that all its pieces come to exactly `total`.
 

@@ -78,9 +78,11 @@ class Hmac:
     encoding: Encoding
     messages: Callable[[Delivery], Sequence[bytes]] = the_body  # any counts, the first is signed
     prefix: str = ""  # fixed text before the digest
+    any_case: bool = False  # where it is not said in which the sender writes its digits
 
     def verify(self, delivery: Delivery, secrets: Secrets) -> None:
         text = header(delivery, self.header)
+        text = text.lower() if self.any_case else text
         if not text.startswith(self.prefix):
             raise Rejected(f"{self.header} has another prefix")
         digest = decode(text[len(self.prefix) :], self.encoding)

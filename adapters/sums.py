@@ -57,10 +57,10 @@ def agreeing(lines: tuple[Line, ...], stated: int | None) -> tuple[Line, ...]:
     return next((read for read in chain((lines,), others) if worth(read) == stated), lines)
 
 
-def fitting(readings: Sequence[Line], stated: Sequence[int]) -> Line | None:
-    """The first of several readings of one dish that comes to one of the sums stated of it."""
-    tried = ((known, agreeing((line,), known)) for known in stated for line in readings)
-    return next((line for known, (line,) in tried if worth((line,)) == known), None)
+def fitting(line: Line, stated: Sequence[int]) -> Line | None:
+    """A dish, read so that it comes to one of the sums that may be meant; the first counts."""
+    tried = ((known, agreeing((line,), known)) for known in stated)
+    return next((read for known, (read,) in tried if worth((read,)) == known), None)
 
 
 def costing(line: Line, total: int) -> tuple[Line, ...]:

@@ -60,7 +60,7 @@ FEES: Mapping[str, tuple[FeeKind, Owner | None]] = {
 OTHER_FEE = (FeeKind.SERVICE, Owner.PLATFORM)
 CUTS = ("total_before_discounts", "total_discounts", "liability")
 # Version 2's path, then version 1's.
-UNIT_PRICES = ("base_price.amount", "item_price.unit_price.amount", "unit_price.amount")
+UNIT_PRICE = ("item_price.unit_price.amount", "unit_price.amount")
 OLD_FEES = {"delivery": "delivery.fee.amount", "small": "delivery.small_order_surcharge.amount"}
 ARRIVAL, STEP = "delivery.time", "step"
 WANTED = ("pre_order.preorder_time", "pre_order.time")  # the documents disagree
@@ -115,12 +115,11 @@ def deposit_of(item: Tree) -> int:
 def dishes(item: Tree, place: int, deposit: int, stated: Price | None) -> tuple[Line, ...]:
     """Whether a unit price holds the options, the deposit or the discount is not documented: the
     dish's sums decide. It costs what they come to before discounts, less options and deposit."""
-    units = [item.whole(path) for path in UNIT_PRICES]
-    read = [line(item, unit, place) for unit in units if unit is not None] or [line(item, 0, place)]
+    read = line(item, item.whole(*UNIT_PRICE) or 0, place)
     known = [sum_ - off for sum_ in stated[:2] for off in (deposit, 0)] if stated else []
     right = sums.fitting(read, known)
     if stated is None or right is None:
-        return (read[0],)
+        return (read,)
     rest = stated.gross - deposit - right.quantity * sums.worth(right.options)
     return sums.costing(right, rest)
 

@@ -123,6 +123,7 @@ def test_what_has_no_id_or_is_whole_is_known_by_its_bytes() -> None:
 @pytest.mark.parametrize(
     ("body", "overtakes"),
     [
+        ({**NOTICE, "items": [], "order": {"id": ID, "status": "CANCELED"}}, True),
         ({**NOTICE, "order": {"id": ID, "status": "CANCELED"}}, True),
         ({**NOTICE, "order": {"id": ID, "status": "CREATED"}}, False),
         ({"id": ID, "items": [], "order_status": "rejected"}, True),
@@ -241,6 +242,14 @@ def test_a_deposit_is_a_line_of_its_own_wherever_it_stands(
         assert worth(lines) == count * unit
 
 
+@pytest.mark.parametrize("shown", [350, 375, 425, 450])
+def test_a_deposit_beside_options(shown: int) -> None:
+    """3.50, options for 0.75, a deposit of 0.25: whichever of them the unit price holds."""
+    tree = stated(item(2, shown, [(1, 75)]), 900, 100)
+    (line,) = dishes(tree, 1, 50, price(tree.one("item_price")))
+    assert (line.unit_price, line.options[0].unit_price) == (350, 75)
+
+
 def test_what_agrees_with_nothing_stays_as_it_is() -> None:
     tree = stated(item(2, 450, [(1, 100)]), 911, 0)
     (line,) = dishes(tree, 1, 0, price(tree.one("item_price")))
@@ -288,6 +297,35 @@ def test_the_restaurant_s_discounts(liability: int | None, given: list[int]) -> 
     assert own == given
     assert sum(cut.amount for cut in order.discounts) == 218
     assert order.total == 2850 - sum(given) + 290
+
+
+def test_a_discount_that_is_not_the_dishes_is_on_all() -> None:
+    breakdown = {"total_before_discounts": {"amount": 2850}, "total_discounts": {"amount": 300}}
+    basket = {"total": {"amount": 2550}, "price_breakdown": breakdown}
+    (cut,) = parsed({**ORDER, "basket_price": basket}).discounts
+    assert (cut.amount, cut.line_ids) == (300, ())
+
+
+def test_a_choice_without_a_reference_has_none() -> None:
+    """Its group's would be that of every other choice too."""
+    choice = {"id": "g-1", "pos_id": "EXTRAS", "name": "Extras", "value": "Käse", "count": 1}
+    order = parsed({**ORDER, "items": [{**ORDER["items"][0], "options": [choice]}]})
+    (option,) = order.lines[0].options
+    assert (option.name, option.pos_ref, option.item_id) == ("Käse", None, None)
+
+
+@pytest.mark.parametrize(
+    ("delivery", "ready"),
+    [
+        ({"type": "homedelivery", "self_delivery": False}, False),  # that is when the guest has it
+        ({"type": "homedelivery", "self_delivery": True}, True),
+        ({"type": "takeaway", "self_delivery": False}, True),
+    ],
+)
+def test_when_the_kitchen_must_be_ready(delivery: Json, ready: bool) -> None:
+    way = {**ORDER["delivery"], **delivery}
+    order = {**ORDER, "pickup_eta": None, "delivery_provider_type": None, "delivery": way}
+    assert (parsed(order).ready_at is not None) is ready
 
 
 @pytest.mark.parametrize("amount", ["890", 890.5, True, [], {}])

@@ -73,3 +73,7 @@ class Api:
     headers: Headers = no_headers
     needs: tuple[str, ...] = ("client_id", "client_secret")  # settings without which no call works
     instead: tuple[str, ...] = ()  # settings that do just as well
+
+    @property
+    def refreshes(self) -> bool:
+        return self.oauth is not None and self.oauth.refreshes

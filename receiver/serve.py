@@ -27,6 +27,7 @@ from receiver.platforms import Platforms
 from receiver.protocol import Protocol
 from receiver.serving import listening
 from receiver.settings.model import Settings
+from receiver.tokens import Tokens, vault
 from receiver.web import create_app
 from receiver.worker import Worker
 
@@ -83,7 +84,7 @@ def create_tools(settings: Settings, inbox: Inbox) -> Tools:
         settings=settings,
         inbox=inbox,
         http=http,
-        platforms=Platforms(http, now),
+        platforms=Platforms(http, now, Tokens(vault(inbox, settings.secret_key))),
         chance=random.random,
     )
 

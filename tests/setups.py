@@ -44,10 +44,18 @@ THIN = Adapter(
     identify=no_identity,
     parse=lambda _, __: (),
     answer=accepting,
-    api=Api(url="https://api.example", oauth=OAuth(url="https://login.example/token")),
+    api=Api(
+        url="https://api.example", oauth=OAuth(url="https://login.example/token", refreshes=True)
+    ),
     thin=True,
 )
-FULL = dataclasses.replace(THIN, slug="deliveroo", intermediary="Deliveroo", thin=False)
+FULL = dataclasses.replace(
+    THIN,
+    slug="deliveroo",
+    intermediary="Deliveroo",
+    api=Api(url="https://api.example", oauth=OAuth(url="https://login.example/token")),
+    thin=False,
+)
 PAYMENTS = dataclasses.replace(
     THIN, slug="stripe", intermediary="Stripe", kind="payments", api=None, thin=False
 )

@@ -99,6 +99,17 @@ def test_what_is_kept_stays(database_url: str, engine: Engine) -> None:
         assert connection.execute(metadata.tables["workers"].select()).all() == [("w", 1)]
 
 
+def test_a_box_of_an_earlier_version_keeps_what_is_in_it(database_url: str, engine: Engine) -> None:
+    config = configuration()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(metadata.tables["workers"].insert().values(id="w", seen_at=1))
+    assert migrate(database_url) == ("0001", newest())
+    with engine.begin() as connection:
+        assert connection.execute(metadata.tables["workers"].select()).all() == [("w", 1)]
+
+
 def test_the_revision_is_known_and_none_before(database_url: str, engine: Engine) -> None:
     with engine.begin() as connection:
         assert revision(connection) is None

@@ -75,6 +75,7 @@ EVERYTHING = {
     "UBER_EATS_CLIENT_ID": "id",
     "UBER_EATS_CLIENT_SECRET": "client secret",
     "UBER_EATS_API_KEY": "api key",
+    "UBER_EATS_REFRESH_TOKEN": "refresh token",
     "UBER_EATS_API_URL": "http://127.0.0.1:9000/",
     "UBER_EATS_TOKEN_URL": "https://login.example.org/token",
     "STRIPE_SECRETS": SECRET,
@@ -122,6 +123,7 @@ def test_pos_and_platforms_can_be_set_by_the_environment() -> None:
         client_id="id",
         client_secret="client secret",
         api_key="api key",
+        refresh_token="refresh token",
         api_url="http://127.0.0.1:9000",
         token_url="https://login.example.org/token",
     )
@@ -142,12 +144,20 @@ def test_without_secret_key_each_start_has_its_own() -> None:
     assert [w for w in warnings(environ) if w.startswith("SECRET_KEY: is not set")]
 
 
+def test_a_refresh_token_is_offered_where_it_is_of_use() -> None:
+    names = {variable.name for variable in variables(PLATFORMS)}
+    assert {name for name in names if "REFRESH" in name} == {"UBER_EATS_REFRESH_TOKEN"}
+
+
 def everything_secret(settings: Settings) -> list[str]:
     """The values that nobody may see."""
     told = [settings.database_url, settings.console_password, settings.metrics_token]
     pos = [each.api_key for each in settings.pos.values()]
     lists = [settings.secret_key, *(each.secrets for each in settings.connections.values())]
-    more = [(each.client_secret, each.api_key) for each in settings.connections.values()]
+    more = [
+        (each.client_secret, each.api_key, each.refresh_token)
+        for each in settings.connections.values()
+    ]
     found = [*told, *pos, *(item for each in (*lists, *more) for item in each)]
     return [value for value in found if value]
 
@@ -155,6 +165,7 @@ def everything_secret(settings: Settings) -> list[str]:
 def test_a_repr_tells_no_secret() -> None:
     names = ["SECRET_KEY", "CONSOLE_PASSWORD", "METRICS_TOKEN", "OKTOPOS_API_KEY"]
     names += ["UBER_EATS_SECRETS", "UBER_EATS_CLIENT_SECRET", "UBER_EATS_API_KEY"]
+    names += ["UBER_EATS_REFRESH_TOKEN"]
     environ = {name: f"hidden-{place:03}-hidden-hidden" for place, name in enumerate(names)}
     environ |= {"DATABASE_URL": "postgresql://u:hidden@db/x", "UBER_EATS_CLIENT_ID": "id"}
     settings = loaded(environ | {"OKTOPOS_URL": "https://manager.example.de/v1"})

@@ -140,6 +140,18 @@ def test_a_full_platform_without_credentials_is_not_answered() -> None:
     )
 
 
+def test_refresh_tokens_need_a_secret_key_that_stays() -> None:
+    uber = {"SECRETS": SECRET, "CLIENT_ID": "id", "CLIENT_SECRET": "s", "REFRESH_TOKEN": "r"}
+    environ = SMALL | {f"UBER_EATS_{name}": text for name, text in uber.items()}
+    assert warnings(environ) == ()
+    assert the_problem(environ | {"SECRET_KEY": ""}) == (
+        "SECRET_KEY: is not set, and the refresh tokens of uber_eats are kept encrypted by it;"
+        " set it to 32 random bytes that stay"
+    )
+    del environ["UBER_EATS_REFRESH_TOKEN"]
+    assert len(warnings(environ | {"SECRET_KEY": ""})) == 1
+
+
 def test_all_is_said_at_once() -> None:
     environ = {
         "PORT": "x",

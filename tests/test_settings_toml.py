@@ -121,6 +121,12 @@ def test_receiver_config_names_another_file(written: Written) -> None:
         ('["$ROO_SECRET"]', '["$GONE"]', 'connections.roo.secrets: "$GONE" is not set; set GONE'),
         ('secrets = ["$ROO_SECRET"]', "", "connections.roo.secrets: is missing; set it to"),
         ("accept", f'client_secret = "{OTHER}"\naccept', "connections.roo.client_secret: holds a"),
+        ("accept", f'refresh_token = "{OTHER}"\naccept', "connections.roo.refresh_token: holds a"),
+        (
+            "accept",
+            'refresh_token = "$ROO_SECRET"\naccept',
+            "connections.roo.refresh_token: is of no use, Deliveroo refreshes no tokens; remove it",
+        ),
         ("accept", 'client_id = "$GONE"\naccept', 'connections.roo.client_id: "$GONE" is not set'),
         ('"deliveroo"', '"delivero"', "connections.roo.platform: is not a platform we know; use"),
         ('platform = "deliveroo"', "", "connections.roo.platform: is missing; set it to"),

@@ -156,6 +156,15 @@ pos_states = Table(
     Column("reason", Text),
 )
 
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("origin", Text, nullable=False),  # digest of the setting that the kept one came from
+    Column("sealed", Text),  # the refresh token that is next, encrypted
+    Column("busy_until", BigInteger, nullable=False),  # a worker is using it up
+)
+
 workers = Table(
     "workers",
     metadata,

@@ -16,7 +16,8 @@ DEFAULT_POS = "default"
 POS_PREFIX = "OKTOPOS_"
 POS_SWITCHES = (POS_PREFIX + "URL", POS_PREFIX + "API_KEY")
 FILE_ONLY = frozenset({"platform", "stores", "fallback_articles"})
-CREDENTIALS = frozenset({"client_id", "client_secret", "api_key", "api_url", "token_url"})
+REFRESHED_ONLY = frozenset({"refresh_token"})
+CREDENTIALS = REFRESHED_ONLY | {"client_id", "client_secret", "api_key", "api_url", "token_url"}
 ORDERS_ONLY = frozenset({"intermediary", "accept", "deny", "payment_method", "articles"})
 PAYMENTS_ONLY = frozenset({"unknown_order"})
 MISSPELT = 0.8  # how alike two names are before one is taken for the other
@@ -57,6 +58,7 @@ def of_platform(adapter: Adapter) -> Iterator[Variable]:
         own |= {"api_url": adapter.api.url, "token_url": oauth.url if oauth else ""}
     without = PAYMENTS_ONLY if adapter.kind == "orders" else ORDERS_ONLY
     without |= frozenset() if adapter.api else CREDENTIALS
+    without |= frozenset() if adapter.api and adapter.api.refreshes else REFRESHED_ONLY
     return of_fields(ConnectionFields, prefix(adapter), without, own)
 
 

@@ -67,7 +67,8 @@ class ProcessFields(Fields):
     )
     secret_key: Secrets | None = Field(
         None,
-        description="comma list, newest first; signs console sessions; without it random per start",
+        description="comma list, newest first; signs console sessions, encrypts kept tokens;"
+        " without it random per start",
     )
     receiver_config: str = Field(
         "receiver.toml", description="path of the TOML file; the default need not exist"
@@ -165,6 +166,11 @@ class ConnectionFields(Fields):
         None, description="credentials for calls to the platform: secret"
     )
     api_key: str | None = Field(None, description="credentials for calls to the platform: key")
+    refresh_token: str | None = Field(
+        None,
+        description="the platform's first refresh token; each next one is kept in the database,"
+        " encrypted by SECRET_KEY",
+    )
     api_url: PrivateAddress | None = Field(None, description="base address of the platform's API")
     token_url: PrivateAddress | None = Field(None, description="where access tokens come from")
 
@@ -183,6 +189,14 @@ class ConnectionFields(Fields):
             return rules.long_enough(value, 1, "use the secret from the platform's portal")
         remedy = f"use the secret from the platform's portal ({adapter.docs})"
         return rules.long_enough(value, adapter.secret_bytes, remedy, adapter.check_secret)
+
+    @field_validator("refresh_token")
+    @classmethod
+    def is_of_use(cls, value: str | None, info: ValidationInfo) -> str | None:
+        adapter = Around.of(info).adapter
+        if value and adapter and not (adapter.api and adapter.api.refreshes):
+            raise ValueError(f"is of no use, {adapter.intermediary} refreshes no tokens; remove it")
+        return value
 
     @field_validator("stores")
     @classmethod

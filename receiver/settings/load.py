@@ -28,6 +28,7 @@ def load(
     names = frozenset({*written_pos, *([environment.DEFAULT_POS] if own else [])})
     pos = [read_pos(each, findings) for each in written_pos.values()]
     connections = [read_connection(each, adapters, names, findings) for each in written.values()]
+    demand_lasting_key(process, connections, findings)
     environment.warn_of_orphans(environ, adapters, file.used, findings)
     environment.warn_of_misspelt(environ, adapters, file.used, findings)
     if findings.problems or process is None:
@@ -108,6 +109,16 @@ def read_connection(
     values = fields.model_dump(exclude={"platform", "intermediary"})
     intermediary = fields.intermediary or adapter.intermediary
     return Connection(name=written.name, adapter=adapter, intermediary=intermediary, **values)
+
+
+def demand_lasting_key(
+    process: ProcessFields | None, connections: Iterable[Connection | None], findings: Findings
+) -> None:
+    """A token kept with a key of this start alone could not be read after the next."""
+    refreshing = ", ".join(each.name for each in connections if each and each.refresh_token)
+    if refreshing and process and not process.secret_key:
+        what = f"is not set, and the refresh tokens of {refreshing} are kept encrypted by it"
+        findings.problem("SECRET_KEY", f"{what}; set it to 32 random bytes that stay")
 
 
 def look_for_credentials(written: Written, adapter: Adapter, findings: Findings) -> None:

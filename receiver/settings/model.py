@@ -46,6 +46,7 @@ class Connection:
     client_id: str | None = None
     client_secret: str | None = field(default=None, repr=False)
     api_key: str | None = field(default=None, repr=False)
+    refresh_token: str | None = field(default=None, repr=False)  # the first; later ones are kept
     api_url: str | None = None  # None: the adapter's
     token_url: str | None = None
 

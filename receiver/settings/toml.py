@@ -14,7 +14,7 @@ from receiver.settings.findings import Findings, Written, nearest
 CONFIG = "RECEIVER_CONFIG"
 DEFAULT_PATH = "receiver.toml"
 SECTIONS = ("pos", "connections")
-SECRET_FIELDS = frozenset({"secrets", "client_secret", "api_key"})
+SECRET_FIELDS = frozenset({"secrets", "client_secret", "api_key", "refresh_token"})
 REFERENCE = re.compile(r"\$([A-Z_][A-Z0-9_]*)")
 
 

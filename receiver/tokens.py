@@ -45,14 +45,14 @@ Clock: TypeAlias = Callable[[], datetime]
 class Grant:
     """What a platform gave for a request."""
 
-    access: str
+    access: str = field(repr=False)
     expires_at: datetime
-    refresh: str | None  # the next one, where it gave one
+    refresh: str | None = field(repr=False)  # the next one, where it gave one
 
 
 @dataclass(slots=True)
 class Token:
-    value: str = ""
+    value: str = field(default="", repr=False)
     expires_at: datetime | None = None
     unkept: Grant | None = None  # not to be used before its refresh token is on disk
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import Annotated, Any, TypeAlias, TypeVar
 
@@ -79,7 +79,7 @@ def major(value: object) -> object:
         raise ValueError("not a decimal")
     try:
         amount = Decimal(value) * 100
-    except InvalidOperation:
+    except ArithmeticError:
         raise ValueError("not a decimal") from None
     if not amount.is_finite() or abs(amount) >= MOST:
         raise ValueError("out of range")

@@ -27,8 +27,8 @@ from adapters.contract import (
 )
 from adapters.deliverect import ADAPTER, deposit, dish, hundredths, shape, shares
 from adapters.payload import Tree
-from receiver.platforms import token_request
 from receiver.settings.model import Connection
+from receiver.tokens import token_request
 from tests.goldens import of
 
 Json = dict[str, Any]
@@ -366,7 +366,7 @@ def test_a_token_is_asked_for_as_json_with_its_audience() -> None:
     assert ADAPTER.api
     assert ADAPTER.api.oauth
     known = Connection(name="d", adapter=ADAPTER, secrets=(), client_id="me", client_secret="s3")
-    headers, body = token_request(ADAPTER.api.oauth, known.credentials)
+    headers, body = token_request(ADAPTER.api.oauth, known.credentials, {})
     assert headers == {"content-type": "application/json"}
     assert json.loads(body) == {
         "grant_type": "token",

@@ -200,7 +200,8 @@ class PaymentUpdate:
     status: PaymentStatus
     at: datetime  # when it happened, UTC
     payment_ids: tuple[str, ...]  # the provider's ids: intent, charge, session
-    reference: str | None  # the merchant's order; None: found through the payment ids
+    reference: str | None  # the merchant's order; None: found through the payment ids. From a
+    # platform that brings the orders itself: its `Order.order_id`
     amount: int | None = None  # minor units
     currency: str | None = None
     reversal: bool = False

@@ -376,15 +376,69 @@ async def test_a_refund_finds_the_payment_of_an_order_still_on_its_way(tmp_path:
         assert (await run.orders())[0]["paymentStatus"] == "canceled"
 
 
-@pytest.mark.parametrize("to", ["pay", "plain"])
-async def test_two_payments_of_one_delivery(tmp_path: Path, to: str) -> None:
+@pytest.mark.parametrize(("to", "one", "two"), [("pay", "O1", "O2"), ("plain", "o1", "o2")])
+async def test_two_payments_of_one_delivery(tmp_path: Path, to: str, one: str, two: str) -> None:
     """Some providers send many at once, each of another order; so may a shop of its own."""
     async with line(tmp_path) as run:
         for name in ("o1", "o2"):
             await run.until(await run.send(order(name, **UNPAID)), "done")
-        both = (payment("O1"), payment("O2", payment_ids=["pi_2"]))
+        both = (payment(one), payment(two, payment_ids=["pi_2"]))
         await run.until(await run.send(*both, to=to), "done")
         assert await told(run) == [("plain:o1", "paid"), ("plain:o2", "paid")]
+
+
+# Payments that the platform of the orders itself tells of
+
+
+async def test_an_order_s_payment_may_come_with_it(tmp_path: Path) -> None:
+    """Told in the same breath: nothing is waited for that this very delivery brings."""
+    async with line(tmp_path) as run:
+        update = payment("o1", "appointed", at=at(1))
+        end = await run.until(await run.send(order(**UNPAID), update), "done")
+        assert outcomes(end) == ["created", "repeated", "told"]
+        assert await told(run) == [("plain:o1", "appointed")]
+
+
+async def test_and_is_held_with_it(tmp_path: Path) -> None:
+    articles: dict[str, str] = {}
+    async with line(tmp_path, connection={"articles": articles}) as run:
+        held = await run.send(order(lines=[STRANGE], **UNPAID), payment("o1", at=at(1)))
+        assert outcomes(await run.until(held, "held")) == ["held"]
+        articles["i-7"] = "4711"
+        await replay(run, held)
+        await run.until(held, "done")
+        assert await told(run) == [("plain:o1", "paid")]
+
+
+async def test_it_means_its_own_order_s_id_and_no_other_s_number(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        await run.until(await run.send(order("o1", display_id="17", **UNPAID)), "done")
+        paid = await run.send(payment("17"))
+        await run.until(paid, "waiting")
+        await run.until(await run.send(order("17", display_id="18", **UNPAID)), "done")
+        await run.until(paid, "done")
+        assert await told(run) == [("plain:17", "paid")]
+
+
+async def test_of_an_order_that_never_came_there_is_nothing_to_tell(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        refund = await run.send(payment("old", "canceled", reversal=True))
+        await run.until(refund, "waiting")
+        run.clock.turn(seconds=61)
+        end = await run.until(refund, "done", "dead")
+        assert end["reason"] == "order plain:old never came"
+        assert await run.calls() == []
+
+
+async def test_nor_of_one_canceled_before_it_came(tmp_path: Path) -> None:
+    async with line(tmp_path) as run:
+        refund = payment("o1", "canceled", reversal=True)
+        gone = await run.send(cancellation(), refund, order="o1")
+        await run.until(gone, "waiting")
+        run.clock.turn(seconds=61)
+        end = await run.until(gone, "done", "dead")
+        assert outcomes(end)[-1] == "unchanged"
+        assert await run.calls() == []
 
 
 # What may change what

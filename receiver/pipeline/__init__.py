@@ -42,7 +42,24 @@ async def process(job: Job, tools: Tools) -> Settlement:
         events = await read(job, connection, tools)
     except (Unreadable, Held, Refused, Unavailable) as error:
         return await failed(error, job, tools)
-    return combine([await perform(event, job, connection, tools) for event in events])
+    return combine(await perform_all(events, job, connection, tools))
+
+
+async def perform_all(
+    events: Sequence[Event], job: Job, connection: Connection, tools: Tools
+) -> Sequence[Settlement]:
+    """One after the other. The payment of an order that does not stand yet is left to the next
+    turn of this very job: it would wait for what it comes with."""
+    ends: list[Settlement] = []
+    unfinished: set[str | None] = set()
+    for event in events:
+        if isinstance(event, PaymentUpdate) and event.reference in unfinished:
+            continue
+        end = await perform(event, job, connection, tools)
+        if isinstance(event, Order) and end.state is not State.DONE:
+            unfinished.add(event.order_id)
+        ends.append(end)
+    return ends
 
 
 async def read(job: Job, connection: Connection, tools: Tools) -> Sequence[Event]:

@@ -34,6 +34,8 @@ LOOK_AGAIN = timedelta(minutes=10)  # beside being woken by the order itself
 async def tell(update: PaymentUpdate, job: Job, connection: Connection, tools: Tools) -> Settlement:
     """set-payment-status for the order the payment means, once that order stands."""
     reference = update.reference or await remembered(update, connection, tools)
+    if reference and connection.adapter.kind == "orders":
+        reference = oktopos.order_id(connection.name, reference)  # its own, no other one's number
     if reference is None:
         return await nameless(update, job, tools)
     named = await tools.inbox.read(lambda box: search.orders_called(box, reference))
@@ -104,6 +106,8 @@ async def unknown(
     until = await may_come_until(job, tools)
     if until is not None:
         return waits(job, f"order {reference} is not known yet", reference, until=until)
+    if connection.adapter.kind == "orders":  # whoever brings the orders: OktoPOS has none either
+        return unchanged(f"order {reference} never came")
     if connection.unknown_order == "hold":
         raise Held(
             f'order {reference} is not known (connections.{connection.name}.unknown_order = "hold")'

@@ -60,6 +60,11 @@ def discover() -> list[Fixture]:
     ]
 
 
+def event_word(event_type: str) -> str:
+    """An event type as a folder can be called: orders/create is orders.create there."""
+    return event_type.lower().replace("/", ".")
+
+
 def name(fixture: Fixture) -> str:
     return f"{fixture.adapter.slug}/{fixture.folder.name}"
 

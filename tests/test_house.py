@@ -13,7 +13,7 @@ import pytest
 from adapters import ADAPTERS
 from adapters.contract import Adapter, Ignored
 from receiver import recorded
-from tests.goldens import FIXTURES, FOLDER, Fixture, name, of, parse_to_end
+from tests.goldens import FIXTURES, FOLDER, Fixture, event_word, name, of, parse_to_end
 
 ROOT = Path(__file__).parent.parent
 VECTORS = Path(__file__).parent / "vectors"
@@ -71,7 +71,7 @@ def test_readme_row(adapter: Adapter) -> None:
 @every_platform
 def test_fixtures_cover_every_event_type(adapter: Adapter) -> None:
     shown = {fixture.event for fixture in of(adapter)}
-    assert {event.lower() for event in adapter.event_types} - shown == set()
+    assert {event_word(event) for event in adapter.event_types} - shown == set()
 
 
 @every_platform
@@ -115,7 +115,7 @@ def test_fixture_holds_no_signature(fixture: Fixture) -> None:
 
 @every_fixture
 def test_undeclared_event_is_ignored(fixture: Fixture) -> None:
-    if fixture.event not in {event.lower() for event in fixture.adapter.event_types}:
+    if fixture.event not in map(event_word, fixture.adapter.event_types):
         _, events = parse_to_end(fixture, fixture.signed())
         assert events
         assert all(isinstance(event, Ignored) for event in events)

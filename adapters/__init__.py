@@ -10,10 +10,12 @@ from adapters import (
     hubrise,
     lieferando,
     otter,
+    shopify,
     standard_webhooks,
     stripe,
     uber_eats,
     wolt,
+    woocommerce,
 )
 from adapters.contract import Adapter
 
@@ -29,9 +31,11 @@ ADAPTERS: dict[str, Adapter] = {
         hubrise.ADAPTER,
         lieferando.ADAPTER,
         otter.ADAPTER,
+        shopify.ADAPTER,
         standard_webhooks.ADAPTER,
         stripe.ADAPTER,
         uber_eats.ADAPTER,
         wolt.ADAPTER,
+        woocommerce.ADAPTER,
     )
 }

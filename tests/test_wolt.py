@@ -24,7 +24,8 @@ from adapters.contract import (
 )
 from adapters.payload import Tree
 from adapters.sums import ours, worth
-from adapters.wolt import ADAPTER, KEY, dishes, fee, price
+from adapters.apis.wolt import KEY
+from adapters.wolt import ADAPTER, dishes, fee, price
 from tests.goldens import SECRET, Fixture, of
 
 Json = dict[str, Any]

@@ -111,12 +111,12 @@ class Told(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A listed order, as the delivery that should have brought it."""
+    """A listed order that was not cancelled, as the delivery that should have brought it."""
 
     body: bytes
     path: str = ""  # what would have followed the connection's address
     headers: Mapping[str, str] = NO_FIELDS
-    over: bool = False  # ended or handed over: the kitchen must not cook it
+    over: bool = False  # handed over or done: the kitchen must not cook it any more
 
 
 class Page(NamedTuple):

@@ -58,6 +58,7 @@ class Sample(NamedTuple):
     order: Callable[[Fixture], Json]  # as the platform's API tells it
     page: Callable[[list[Json], str | None], Answer]
     over: Mapping[str, Json]  # what makes an order one that is over
+    ended: Mapping[str, Json]  # what makes it one that was cancelled
     more: str = ""  # what the next page's path has in it
 
 
@@ -71,27 +72,39 @@ SAMPLES: Mapping[str, Sample] = {
         lambda fixture: body(fixture)["body"]["order"],
         paged("orders", next=None),
         {"status": "delivered"},
+        {"status": "canceled"},
         "cursor=c%2F2",
     ),
-    "delivery_hero": Sample("mitte-01", body, paged("-"), {"status": "cancelled"}),
+    "delivery_hero": Sample(
+        "mitte-01", body, paged("-"), {"status": "picked_up"}, {"status": "cancelled"}
+    ),
     "hubrise": Sample(
         "7rd3k-0",
         lambda fixture: body(fixture)["new_state"],
         headed,
         {"status": "completed"},
+        {"status": "rejected"},
         "cursor=c%2F2",
     ),
     "shopify": Sample(
-        "", body, filled(250, "orders"), {"fulfillment_status": "fulfilled"}, "since_id="
+        "",
+        body,
+        filled(50, "orders"),
+        {"fulfillment_status": "fulfilled"},
+        {"cancelled_at": "2026-03-13T18:00:00Z"},
+        "since_id=",
     ),
     "uber_eats": Sample(
-        "3fa85f64-5717-4562-b3fc-2c963f66afa6",
+        "e3c6fc8d-dea3-5826-9f1a-eaca5bb37305",
         lambda fixture: json.loads(fixture.fetched()["order"])["order"],
         suite,
         {"state": "SUCCEEDED"},
+        {"state": "FAILED"},
         "next_page_token=c%2F2",
     ),
-    "woocommerce": Sample("", body, filled(100, None), {"status": "completed"}, "&page=2"),
+    "woocommerce": Sample(
+        "", body, filled(50, None), {"status": "completed"}, {"status": "refunded"}, "&page=2"
+    ),
 }
 
 

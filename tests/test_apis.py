@@ -180,8 +180,10 @@ def orders(events: Sequence[Event], **changes: Any) -> list[Order]:
 
 @every_listing
 def test_what_is_over_is_no_news_for_the_kitchen(adapter: Adapter) -> None:
-    (found,) = pages(adapter, **SAMPLES[adapter.slug].over)[-1].found
+    sample = SAMPLES[adapter.slug]
+    (found,) = pages(adapter, **sample.over)[-1].found
     assert found.over
+    assert list(pages(adapter, **sample.ended)[-1].found) == []
 
 
 @every_listing

@@ -12,7 +12,7 @@ HOST = "api.developers.deliveroo.com"
 HOSTS = frozenset({HOST, "api-sandbox.developers.deliveroo.com"})
 TOKENS = "https://auth.developers.deliveroo.com/oauth2/token"
 REPEATS = timedelta(minutes=30)  # of scheduled orders; of others six
-OVER = frozenset({"rejected", "canceled", "delivered"})
+ENDED, OVER = frozenset({"rejected", "canceled"}), "delivered"
 
 # https://api-docs.deliveroo.com/v2.0/docs/order-integration
 ORDER = "/order/v1/orders/[^/]+"
@@ -63,14 +63,14 @@ def listed(ask: Ask, told: Told) -> Page:
     cursor = body.text("next")
     more = f"/order/v2/brand/{ask.place}/orders?{urlencode({'cursor': cursor or ''})}"
     return Page(
-        [found(order) for order in body.each("orders")],
+        [found(order) for order in body.each("orders") if order.text("status") not in ENDED],
         [more] if cursor else [],
     )
 
 
 def found(order: Tree) -> Found:
     notice = {"event": "order.new", "body": {"order": order.value}}
-    return Found(written(notice), over=order.text("status") in OVER)
+    return Found(written(notice), over=order.text("status") == OVER)
 
 
 API = Api(

@@ -7,12 +7,12 @@ from datetime import datetime
 from urllib.parse import quote, urlencode
 
 from adapters.api import Api, Ask, Expected, Found, Listing, OAuth, Page, Told, one_of, written
-from adapters.payload import text_or_none, tree
+from adapters.payload import NOTHING, text_or_none, tree
 
 HOST = "integration-middleware.restaurant-partners.com"
 HOSTS = frozenset({HOST, *(HOST.replace(".", f".{place}.", 1) for place in ("stg", "us"))})
 TOKENS = OAuth(url=f"https://{HOST}/v2/login", id_field="username", secret_field="password")  # noqa: S106
-OVER = frozenset({"cancelled", "rejected", "picked_up"})
+ENDED, OVER = frozenset({"cancelled", "rejected"}), "picked_up"
 
 # https://integration-middleware.stg.restaurant-partners.com/apidocs/pos-middleware-api
 STATUS = "/v2/order/status/[^/]+"
@@ -73,11 +73,10 @@ def listed(ask: Ask, told: Told) -> Page:
         known = filter(None, map(text_or_none, ids))
         return Page(then=[f"{chain(ask)}/{quote(one, safe='')}" for one in known])
     order = body.one("order")
-    token, over = order.text("token"), (order.text("status") or body.text("status")) in OVER
-    if not token:
+    status, where = order.text("status"), f"order/{ask.place}"
+    if status in ENDED or order is NOTHING:
         return Page()
-    where = f"order/{ask.place}"
-    return Page([Found(written(order.value), path=where, over=over)])
+    return Page([Found(written(order.value), path=where, over=status == OVER)])
 
 
 API = Api(

@@ -26,7 +26,8 @@ STATUSES = (
     "cancelled",
     "delivery_failed",
 )
-OVER = frozenset(STATUSES[STATUSES.index("awaiting_shipment") :])
+ENDED = frozenset({"rejected", "cancelled"})
+OVER = frozenset(STATUSES[STATUSES.index("awaiting_shipment") :]) - ENDED
 CHANGE = {
     "status?": STATUSES,
     "confirmed_time?": datetime,
@@ -65,7 +66,7 @@ def listed(ask: Ask, told: Told) -> Page:
     orders = entries(told.body)
     cursor = told.headers.get("x-cursor-next")
     return Page(
-        [found(ask, order) for order in orders],
+        [found(ask, order) for order in orders if order.text("status") not in ENDED],
         [list_orders(ask, cursor)] if cursor else [],
     )
 

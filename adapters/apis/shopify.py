@@ -11,7 +11,8 @@ from adapters.payload import Tree, tree
 # https://shopify.dev/docs/api/admin-rest/latest/resources/order; a version that is gone is answered
 # by the oldest that is left
 ORDERS = "/admin/api/2026-01/orders.json"
-MOST = 250  # of a page
+MOST = 50  # of a page: orders are large
+ENDED = frozenset({"refunded", "voided", "expired"})
 REPEATS = timedelta(hours=4)
 CALLS = (
     Expected(
@@ -39,12 +40,16 @@ def list_orders(ask: Ask, after: str = "0") -> str:
 def listed(ask: Ask, told: Told) -> Page:
     orders = tree(told.body).each("orders")
     last = orders[-1].text("id") if len(orders) >= MOST else None
-    return Page([found(ask, order) for order in orders], [list_orders(ask, last)] if last else [])
+    stands = [order for order in orders if not ended(order)]
+    return Page([found(ask, order) for order in stands], [list_orders(ask, last)] if last else [])
+
+
+def ended(order: Tree) -> bool:
+    return bool(order.text("cancelled_at")) or order.text("financial_status") in ENDED
 
 
 def found(ask: Ask, order: Tree) -> Found:
-    ended = order.text("cancelled_at") or order.text("financial_status") in ("refunded", "voided")
-    over = bool(ended) or order.text("fulfillment_status") == "fulfilled"
+    over = order.text("fulfillment_status") == "fulfilled"
     shop = urlsplit(ask.url).hostname or ""
     headers = {"x-shopify-topic": "orders/create", "x-shopify-shop-domain": shop}
     return Found(written(order.value), headers=headers, over=over)

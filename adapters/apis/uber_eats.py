@@ -12,7 +12,7 @@ HOSTS = frozenset({"api.uber.com", "test-api.uber.com"})
 URL = "https://api.uber.com"
 TOKENS = "https://auth.uber.com/oauth/v2/token"
 REPEATS = timedelta(minutes=15)  # seven sends; the documents give two schedules
-OVER = frozenset({"HANDED_OFF", "SUCCEEDED", "FAILED"})
+ENDED, OVER = "FAILED", frozenset({"HANDED_OFF", "SUCCEEDED"})
 
 # https://developer.uber.com/docs/eats/references/api/order_suite
 ORDER = "/v1/delivery/order/[A-Za-z0-9_-]+"
@@ -112,6 +112,7 @@ def list_orders(ask: Ask, token: str | None = None) -> str:
 def listed(ask: Ask, told: Told) -> Page:
     body = tree(told.body)
     orders = [entry.one("order") for entry in body.each("data")]
+    orders = [order for order in orders if order.text("state") != ENDED]
     token = body.text("pagination_data.next_page_token")
     return Page(
         [found(ask, order, order_id) for order in orders if (order_id := order.text("id"))],

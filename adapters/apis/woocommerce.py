@@ -12,8 +12,11 @@ from adapters.payload import Tree
 
 # https://woocommerce.github.io/woocommerce-rest-api-docs/#list-all-orders
 ORDERS = "/wp-json/wc/v3/orders"
-MOST = 100  # of a page
-OVER = frozenset({"completed", "cancelled", "refunded", "failed", "trash"})
+MOST = 50  # of a page: orders are large
+OVER = "completed"
+ENDED = frozenset(
+    {"cancelled", "refunded", "failed", "trash", "draft", "auto-draft", "checkout-draft"}
+)
 PAGE = re.compile(r"[?&]page=([0-9]{1,6})")
 REPEATS = timedelta(minutes=1)  # nothing is sent again
 CALLS = (
@@ -47,12 +50,12 @@ def listed(ask: Ask, told: Told) -> Page:
     orders = entries(told.body)
     at = PAGE.search(told.path)
     more = [list_orders(ask, int(at[1]) + 1)] if at and len(orders) >= MOST else []
-    return Page([found(ask, order) for order in orders], more)
+    return Page([found(ask, order) for order in orders if order.text("status") not in ENDED], more)
 
 
 def found(ask: Ask, order: Tree) -> Found:
     headers = {"x-wc-webhook-topic": "order.created", "x-wc-webhook-source": f"{ask.url}/"}
-    over = order.text("status") in OVER
+    over = order.text("status") == OVER
     return Found(written(order.value), headers=headers, over=over)
 
 

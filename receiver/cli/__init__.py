@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from receiver.cli import check, deliveries, demo, pos, process, quarantine, replay
+from receiver.cli import check, deliveries, demo, pos, process, quarantine, reconcile, replay
 from receiver.cli.explain import Explaining
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ for name, command in (
     ("demo", demo.demo),
     ("sandbox", process.sandbox),
     ("replay", replay.replay),
+    ("reconcile", reconcile.reconcile),
 ):
     app.command(name)(command)
 app.add_typer(deliveries.app, name="deliveries")

@@ -22,6 +22,7 @@ from receiver.sandbox.shapes import Made, Verdict, judged, misfits
 from tests.goldens import FIXTURES, Fixture, name, of, parse_to_end
 from tests.listings import SAMPLES, demo
 
+ROOT = Path(__file__).parent.parent
 KNOWN = Credentials("id", "c2VjcmV0", "key", "secret")
 NOW = datetime(2026, 3, 13, 18, 2, 12, tzinfo=UTC)
 WITH_API = [adapter for adapter in ADAPTERS.values() if adapter.api]
@@ -33,7 +34,7 @@ every_api = pytest.mark.parametrize("adapter", WITH_API, ids=lambda adapter: ada
 
 
 def test_every_api_is_of_a_platform() -> None:
-    modules = {file.stem for file in (Path(__file__).parent.parent / "adapters/apis").glob("*.py")}
+    modules = {file.stem for file in (ROOT / "adapters" / "apis").glob("*.py")}
     assert modules - {"__init__"} == {adapter.slug for adapter in WITH_API}
     assert all(adapter.api for adapter in ADAPTERS.values() if adapter.answer is not nothing)
 
@@ -146,7 +147,10 @@ def listing_paths(adapter: Adapter) -> list[str]:
 
 
 def test_who_lists_orders() -> None:
+    """And whose page says what that needs."""
     assert {adapter.slug for adapter in LISTING} == set(SAMPLES)
+    pages = {slug: (ROOT / "adapters" / f"{slug}.md").read_text("utf-8") for slug in ADAPTERS}
+    assert {slug for slug, page in pages.items() if "**Missed orders**" in page} == set(SAMPLES)
 
 
 @every_listing

@@ -28,7 +28,7 @@ OTHER_SECRET = "another-secret-for-tests"
 COMMANDS: Mapping[str, set[str]] = {
     "": {
         "serve", "worker", "migrate", "check", "demo", "sandbox", "deliveries", "replay", "pos",
-        "quarantine",
+        "quarantine", "reconcile",
     },
     "deliveries": {"list", "show", "replay", "hold", "discard"},
     "pos": {"list", "pause", "resume"},

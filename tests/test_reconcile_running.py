@@ -308,6 +308,10 @@ async def test_what_the_command_says(tmp_path: Path) -> None:
         assert head.split() == ["connection", "since", "listed", "known", "kept", "over", "failed"]
         assert row.split() == ["woocommerce", *row.split()[1:3], "2", "0", "1", "1", "0"]
         assert err == "receiver: woocommerce: done already and not at the till by us: 99\n"
+        with process([*MODULE, "deliveries", "list", "--json"], at.folder, at.environ) as running:
+            _, out, _ = await asyncio.to_thread(ended, running)
+        (kept,) = json.loads(out)
+        assert (kept["delivery_id"], kept["state"]) == ("reconciled:20417", "ready")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -46,7 +47,11 @@ class StandIn:
 def stand_in(
     adapter: Adapter, seed: str, bodies: Mapping[str, bytes] | None = None
 ) -> StandIn | None:
-    """With credentials that are the same for the same seed; none where there is no API."""
+    """With credentials that are the same for the same seed; none where there is no API.
+
+    But its first refresh token is a new one: a receiver that kept the next of an earlier stand-in
+    is to begin again.
+    """
     if adapter.api is None:
         return None
 
@@ -54,7 +59,7 @@ def stand_in(
         return hashlib.sha256(f"{seed} {adapter.slug} {what}".encode()).hexdigest()[:40]
 
     known = Credentials(f"client-{adapter.slug}", *map(made, ("secret", "key", "shared")))
-    refresh = made("refresh") if adapter.api.refreshes else None
+    refresh = secrets.token_urlsafe(24) if adapter.api.refreshes else None
     return StandIn(adapter, adapter.api, known, refresh, bodies or {})
 
 

@@ -13,13 +13,13 @@ from functools import partial
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from adapters.api import Api, Credentials
+from adapters.api import Api, Credentials, OAuth
 from receiver.sandbox.app import METHODS, utc_now
 from receiver.sandbox.envelope import Refused
 from receiver.sandbox.faults import Dropped, Planned, afterwards, take
@@ -33,7 +33,7 @@ TOKEN = "token"  # noqa: S105  a call of every platform that has such
 class Mishap(Planned):
     kind: Literal["fail", "slow", "drop", "drop_after", "garbage"]
     body: Any = None  # of `fail`, as JSON
-    headers: dict[str, str] = {}  # noqa: RUF012  pydantic copies it
+    headers: dict[str, str] = Field(default_factory=dict)
 
 
 class Kept(BaseModel):
@@ -126,15 +126,15 @@ async def add_answer(platform: Platform, request: Request) -> Response:
 
 async def call(platform: Platform, request: Request) -> Response:
     made = await read(request)
-    is_token = asks_for_token(platform.api, made)
-    verdict = Verdict(None) if is_token else judged(made, platform.api.calls)
-    name = TOKEN if is_token else verdict.expected.name if verdict.expected else None
+    oauth = platform.api.oauth if asks_for_token(platform.api, made) else None
+    verdict = Verdict(None) if oauth else judged(made, platform.api.calls)
+    name = TOKEN if oauth else verdict.expected.name if verdict.expected else None
     fault, platform.faults = take(platform.faults, name or "")
     wrong = list(verdict.wrong)
     if answer := instead(fault):
         pass
-    elif is_token:
-        answer, wrong = token(platform, made)
+    elif oauth:
+        answer, wrong = token(platform, oauth, made)
     else:
         wrong += [] if proven(platform, made) else ["proof: missing, or not ours"]
         answer = answered(platform, made, verdict, wrong)
@@ -163,9 +163,8 @@ def token_path(api: Api) -> str:
     return urlsplit(api.oauth.url).path if api.oauth else ""
 
 
-def token(platform: Platform, made: Made) -> tuple[Response, list[str]]:
-    assert platform.api.oauth  # noqa: S101  it was asked for one
-    said, wrong = granted(platform.grants, platform.api.oauth, platform.known, made)
+def token(platform: Platform, oauth: OAuth, made: Made) -> tuple[Response, list[str]]:
+    said, wrong = granted(platform.grants, oauth, platform.known, made)
     if not wrong:
         return JSONResponse(said), []
     return JSONResponse(said, 401 if said["error"] == "invalid_client" else 400), wrong

@@ -105,6 +105,8 @@ class Line:
     line_id: str | None = None  # what a discount calls this line
     comment: str | None = None  # the guest's wish, allergies first
     options: tuple[Line, ...] = ()
+    tax_rate: int | None = None  # in hundredths of a percent, where the platform says: 700
+    bundle: bool = False  # one price for all that its options are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +115,7 @@ class Fee:
     amount: int  # minor units, tax-inclusive
     owner: Owner
     name: str | None = None
+    line_ids: tuple[str, ...] = ()  # of a deposit: the drinks it is for; none: not said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,8 +28,9 @@ OTHER_SECRET = "another-secret-for-tests"
 COMMANDS: Mapping[str, set[str]] = {
     "": {
         "serve", "worker", "migrate", "check", "demo", "sandbox", "deliveries", "replay", "pos",
-        "quarantine",
+        "quarantine", "articles", "report",
     },
+    "articles": {"sync", "list", "map", "import", "export"},
     "deliveries": {"list", "show", "replay", "hold", "discard"},
     "pos": {"list", "pause", "resume"},
     "quarantine": {"list", "release"},

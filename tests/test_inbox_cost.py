@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from receiver.inbox import claim, search, settle
+from receiver.inbox import claim, search, verdicts
 from receiver.inbox.dialect import open_engine
 from receiver.inbox.records import Attempt, PosVerdict, Settlement, State
 from tests.box import (
@@ -174,7 +174,7 @@ def test_it_costs_the_same_however_much_is_done(box: Box) -> None:
 
 def test_what_is_parked_for_a_dead_pos_costs_the_others_little(box: Box) -> None:
     """An hour's deliveries; an idle look must stay far from a walk over all of them."""
-    box.do(lambda at: settle.judge(at, PosVerdict("nord", "down", at_once=True), later(days=-1)))
+    box.do(lambda at: verdicts.judge(at, PosVerdict("nord", "down", at_once=True), later(days=-1)))
     box.do(
         lambda at: at.exec_driver_sql(
             "UPDATE pos_states SET paused = 'operator' WHERE pos = 'nord'"

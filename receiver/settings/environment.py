@@ -15,10 +15,12 @@ from receiver.settings.model import ANY_STORE
 DEFAULT_POS = "default"
 POS_PREFIX = "OKTOPOS_"
 POS_SWITCHES = (POS_PREFIX + "URL", POS_PREFIX + "API_KEY")
-FILE_ONLY = frozenset({"platform", "stores", "fallback_articles"})
+FILE_ONLY = frozenset({"platform", "stores"})
 REFRESHED_ONLY = frozenset({"refresh_token"})
 CREDENTIALS = REFRESHED_ONLY | {"client_id", "client_secret", "api_key", "api_url", "token_url"}
-ORDERS_ONLY = frozenset({"intermediary", "accept", "deny", "payment_method", "articles"})
+ORDERS_ONLY = frozenset(
+    {"intermediary", "accept", "deny", "payment_method", "articles", "distribution_channels"}
+)
 PAYMENTS_ONLY = frozenset({"unknown_order"})
 MISSPELT = 0.8  # how alike two names are before one is taken for the other
 
@@ -78,6 +80,8 @@ def of_fields(
 def as_text(default: object) -> str:
     if isinstance(default, bool):
         return str(default).lower()
+    if isinstance(default, tuple):
+        return ",".join(default)
     return str(default) if default else ""
 
 

@@ -90,7 +90,7 @@ def read_pos(written: Written, findings: Findings) -> Pos | None:
     if not fields.url.endswith("/v1"):
         what = "does not end in /v1; the OrderAPI's base address usually does"
         findings.warning(written.called("url"), what)
-    return Pos(name=written.name, **fields.model_dump(exclude={"fallback_articles"}))
+    return Pos(name=written.name, **fields.model_dump())
 
 
 def read_connection(

@@ -264,6 +264,14 @@ def unix_time(value: int) -> datetime:
         raise Unreadable("time: out of range") from None
 
 
+def utc(moment: datetime) -> datetime:
+    """Raises Unreadable where that lies beyond the calendar."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise Unreadable("time: out of range") from None
+
+
 def comment(*parts: str | None) -> str | None:
     """The parts that are there, one after the other, allergies first by the caller's order."""
     return " · ".join(part for part in parts if part) or None

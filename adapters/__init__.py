@@ -1,6 +1,7 @@
 """The platforms, one line each. Nothing is discovered: what is not listed here does not exist."""
 
 from adapters import (
+    adyen,
     deliverect,
     deliveroo,
     delivery_hero,
@@ -9,10 +10,12 @@ from adapters import (
     glovo,
     hubrise,
     lieferando,
+    mollie,
     otter,
     shopify,
     standard_webhooks,
     stripe,
+    sumup,
     uber_eats,
     wolt,
     woocommerce,
@@ -22,6 +25,7 @@ from adapters.contract import Adapter
 ADAPTERS: dict[str, Adapter] = {
     adapter.slug: adapter
     for adapter in (
+        adyen.ADAPTER,
         deliverect.ADAPTER,
         deliveroo.ADAPTER,
         delivery_hero.ADAPTER,
@@ -30,10 +34,12 @@ ADAPTERS: dict[str, Adapter] = {
         glovo.ADAPTER,
         hubrise.ADAPTER,
         lieferando.ADAPTER,
+        mollie.ADAPTER,
         otter.ADAPTER,
         shopify.ADAPTER,
         standard_webhooks.ADAPTER,
         stripe.ADAPTER,
+        sumup.ADAPTER,
         uber_eats.ADAPTER,
         wolt.ADAPTER,
         woocommerce.ADAPTER,

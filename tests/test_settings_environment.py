@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from adapters.api import Api
+from adapters.contract import nothing
 from receiver.settings import BadSettings, load
 from tests.setups import (
     NOWHERE,
@@ -120,6 +121,16 @@ def test_what_a_platform_finds_wrong_with_a_secret_is_told() -> None:
         " secret 4 of 4 is odd;"
         " use the secret from the platform's portal (https://docs.example/uber_eats)",
     )
+
+
+def test_what_is_looked_up_now_and_then_is_missed_without_a_key() -> None:
+    api = Api(url="https://api.example", needs=("api_key",))
+    paying = dataclasses.replace(PAYMENTS, api=api, answer=nothing)
+    environ = SMALL | {"STRIPE_SECRETS": SECRET}
+    _, told = load(environ, PLATFORMS | {"stripe": paying}, directory=NOWHERE)
+    assert told == ("STRIPE_API_KEY: is missing, so nothing can be looked up at Stripe; set it",)
+    environ["STRIPE_API_KEY"] = "key"
+    assert load(environ, PLATFORMS | {"stripe": paying}, directory=NOWHERE)[1] == ()
 
 
 def test_a_thin_platform_needs_its_credentials() -> None:

@@ -122,10 +122,11 @@ def demand_lasting_key(
 
 
 def look_for_credentials(written: Written, adapter: Adapter, findings: Findings) -> None:
-    """A thin platform cannot work without them; another only stays without our answer."""
+    """A thin platform cannot work without them; another stays without our answer, or without what
+    it sometimes leaves to be looked up."""
     if adapter.api is None or (adapter.api.instead and all(map(written.has, adapter.api.instead))):
         return
-    answers = adapter.answer is not nothing and written.values.get("accept") != "never"
+    answers = written.values.get("accept") != "never"
     for name in adapter.api.needs:
         where = written.called(name)
         if written.has(name):
@@ -133,6 +134,9 @@ def look_for_credentials(written: Written, adapter: Adapter, findings: Findings)
         if adapter.thin:
             what = f"is missing; set it, as each order is fetched from {adapter.intermediary}"
             findings.problem(where, what)
+        elif adapter.answer is nothing:
+            what = f"is missing, so nothing can be looked up at {adapter.intermediary}; set it"
+            findings.warning(where, what)
         elif answers:
             accept = written.called("accept")
             what = f"is missing, so no order is accepted there; set it, or {accept} to never"

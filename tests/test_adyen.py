@@ -123,6 +123,12 @@ def test_a_colon_is_taken_in_the_shop_s_own_reference_alone() -> None:
     assert not passes(with_items(signed, moved))
 
 
+def test_nor_can_a_colon_stand_in_for_a_field_that_is_no_text() -> None:
+    item = changed(changed(items(unsigned())[0], "pspReference", []), "merchantAccountCode", "a:b")
+    with pytest.raises(Rejected):
+        ADAPTER.sign(with_items(unsigned(), item), SECRET)
+
+
 def test_every_item_of_a_batch_must_be_genuine() -> None:
     signed = fixture(BATCH).signed()
     first, second = items(signed)
@@ -271,6 +277,14 @@ def test_without_a_name_the_body_is_it(path: str, value: Json) -> None:
     assert identity.order_id is None
 
 
+def test_nor_is_a_batch_named_by_a_part_of_it() -> None:
+    (item,) = items(unsigned())
+    alone = ADAPTER.identify(with_items(unsigned(), item))
+    together = ADAPTER.identify(with_items(unsigned(), item, {}))
+    assert together.delivery_id != alone.delivery_id
+    assert together.order_id is None
+
+
 def test_a_long_name_is_shortened() -> None:
     item = changed(items(unsigned())[0], "pspReference", "x" * 190)
     assert len(ADAPTER.identify(with_items(unsigned(), item)).delivery_id) == 64
@@ -356,6 +370,12 @@ def test_other_kinds_are_ignored_by_their_type(body: bytes, event: str) -> None:
     (ignored,) = ADAPTER.parse(replace(unsigned(RAW), body=body), {})
     assert isinstance(ignored, Ignored)
     assert ignored.event_type == event
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"type": ""}', b'{"type": []}', b"TestPayload"])
+def test_without_a_type_they_are_unreadable(body: bytes) -> None:
+    with pytest.raises(Unreadable):
+        ADAPTER.parse(replace(unsigned(RAW), body=body), {})
 
 
 # How it ends, in whichever order it comes

@@ -15,7 +15,7 @@ from adapters import square
 from adapters.api import Credentials
 from adapters.contract import Delivery, Event, Fetch, Ignored, PaymentUpdate, Rejected, Unreadable
 from adapters.square import ADAPTER, EVENTS, VERDICTS
-from adapters.verdict import Verdict
+from adapters.verdict import DISPUTED, Verdict
 from receiver.payments import Standing, standing_after
 from tests.goldens import SECRET, of
 
@@ -206,6 +206,12 @@ def test_a_status_that_is_not_known_asks_for_a_look(name: str, status: str | Non
     event = parse(changed(name, **{"state" if name == DISPUTE else "status": status}))
     assert isinstance(event, Ignored)
     assert event.alert
+
+
+@pytest.mark.parametrize("stage", ["EVIDENCE_REQUIRED", "PROCESSING", "CLOSED"])
+def test_an_inquiry_is_a_dispute_too(stage: str) -> None:
+    event = parse(changed(DISPUTE, state=f"INQUIRY_{stage}"))
+    assert event == Ignored("dispute.state.updated", DISPUTED.reason, alert=True)
 
 
 @pytest.mark.parametrize(

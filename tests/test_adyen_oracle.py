@@ -105,9 +105,9 @@ def test_both_reject_another_item_and_another_key(
         assert not theirs(by, forged)
 
 
-@given(items, keys, st.text(max_size=50).filter(bool))
+@given(items, keys, st.text(st.characters(codec="ascii"), min_size=1, max_size=50))
 def test_both_reject_another_signature(item: Item, key: str, mark: str) -> None:
-    assume(mark.isascii())  # theirs cannot compare anything else
+    """In ASCII: theirs cannot compare anything else."""
     forged = {**item, "additionalData": {"hmacSignature": mark}}
     assert not ours(key, forged)
     assert not theirs(key, forged)

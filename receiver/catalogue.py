@@ -46,8 +46,8 @@ def look_up(
 ) -> Known:
     lines = list(every_line(order.lines))
     called = {reference for line in lines for reference in references(line)}
-    chosen = articles.chosen(box, connection.name, called)
     version = articles.version(box)
+    chosen = articles.mapped(box, connection.name, called) if version else {}
     if not articles.is_synced(box, pos.name):
         return Known(version=version, chosen=chosen)
     ids = {one.article for one in chosen.values()}

@@ -84,15 +84,27 @@ def article(row: Sequence[Any]) -> Article:
     return Article(number, name, external, material, tuple(Price(*p) for p in json.loads(prices)))
 
 
+SYNCED_AT = select(catalogues.c.synced_at).where(catalogues.c.pos == bindparam("of"))
+VERSION = select(func.coalesce(func.sum(catalogues.c.version), 0))
+CHOSEN = select(article_mappings.c.article, article_mappings.c.channel).where(
+    article_mappings.c.connection == bindparam("of"),
+    article_mappings.c.reference == bindparam("called"),
+)
+
+
 def is_synced(connection: Connection, pos: str) -> bool:
-    query = select(catalogues.c.synced_at).where(catalogues.c.pos == bindparam("of"))
-    return rows(connection, query, of=pos) not in ([], [(None,)])
+    return rows(connection, SYNCED_AT, of=pos) not in ([], [(None,)])
 
 
 def version(connection: Connection) -> int:
     """Differs from what it was before when any catalogue or mapping has changed."""
-    query = select(func.coalesce(func.sum(catalogues.c.version), 0))
-    return int(connection.execute(query).scalar_one())
+    return int(rows(connection, VERSION)[0][0])
+
+
+def mapped(connection: Connection, name: str, called: Iterable[str]) -> dict[str, Chosen]:
+    """What operators mapped these references of a connection to."""
+    each = ((one, rows(connection, CHOSEN, of=name, called=one)) for one in called)
+    return {one: Chosen(*found[0]) for one, found in each if found}
 
 
 # Syncing
@@ -179,13 +191,9 @@ def overview(connection: Connection) -> dict[str, dict[str, Any]]:
 # Mapping by hand
 
 
-def chosen(
-    connection: Connection, name: str, called: Collection[str] | None = None
-) -> dict[str, Chosen]:
-    """What operators mapped for a connection: these references, or all."""
+def chosen(connection: Connection, name: str) -> dict[str, Chosen]:
+    """All that operators mapped for a connection."""
     query = select(article_mappings).where(article_mappings.c.connection == name)
-    if called is not None:
-        query = query.where(article_mappings.c.reference.in_(called))
     found = connection.execute(query.order_by(article_mappings.c.reference)).mappings()
     return {row["reference"]: Chosen(row["article"], row["channel"]) for row in found}
 

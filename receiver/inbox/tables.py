@@ -157,8 +157,8 @@ articles = Table(
     Column("external_reference", Text),
     Column("material_number", Text),
     Column("prices", Text, nullable=False),  # JSON, per channel; empty: no longer listed
-    Index("articles_external_reference", "pos", "external_reference"),
-    Index("articles_material_number", "pos", "material_number"),
+    Index("articles_external_reference", "pos", "external_reference", "id"),
+    Index("articles_material_number", "pos", "material_number", "id"),
 )
 
 article_mappings = Table(

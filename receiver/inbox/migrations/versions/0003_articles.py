@@ -23,8 +23,8 @@ def upgrade() -> None:
         sa.Column("prices", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("pos", "id", "valid_from"),
     )
-    op.create_index("articles_external_reference", "articles", ["pos", "external_reference"])
-    op.create_index("articles_material_number", "articles", ["pos", "material_number"])
+    for called in ("external_reference", "material_number"):
+        op.create_index(f"articles_{called}", "articles", ["pos", called, "id"])
     op.create_table(
         "article_mappings",
         sa.Column("connection", sa.Text(), nullable=False),

@@ -91,6 +91,15 @@ def test_map_refuses_what_cannot_be(at_desk: Desk) -> None:
         assert chosen(at_desk) == {}
 
 
+def test_the_nearest_names_are_those_of_the_dish_that_is_held(at_desk: Desk) -> None:
+    (job,) = at_desk.keep(body(order(lines=[STRANGE])))
+    reason = 'no article for "Coca Cola" (i-7)'
+    at_desk.sql(f"UPDATE jobs SET state = 'held', reason = '{reason}' WHERE id = {job}")
+    with synced(at_desk):
+        result = call("articles", "map", "plain", "i-7")
+    assert "the nearest to Coca Cola: Cola (4740)" in result.stderr
+
+
 def test_out_and_in_again(at_desk: Desk) -> None:
     with synced(at_desk):
         call("articles", "map", "plain", "i-7", "4711", "--channel", "2")

@@ -42,6 +42,17 @@ def major(value: object) -> object:
     return int(amount.quantize(Decimal(1), ROUND_HALF_UP))
 
 
+def tax_rate(value: object, whole: int = 100) -> int | None:
+    """Hundredths of a percent: 700 of "7.0", and of 0.07 where 1 is the whole; else None."""
+    if not isinstance(value, str | int | Decimal) or isinstance(value, bool):
+        return None
+    try:
+        rate = Decimal(value) / whole
+    except ArithmeticError:
+        return None
+    return round(rate * 10_000) if rate.is_finite() and 0 <= rate < 1 else None
+
+
 def text_or_none(value: object) -> str | None:
     """A string or an integer as text that fits an index: short and printable; else None."""
     if isinstance(value, int) and not isinstance(value, bool):

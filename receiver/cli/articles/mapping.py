@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Annotated
 
 import typer
@@ -12,7 +13,7 @@ from receiver.articles import Chosen
 from receiver.cli.articles.named import one_connection
 from receiver.cli.explain import Failure
 from receiver.cli.setup import box, settings
-from receiver.inbox import articles
+from receiver.inbox import articles, search
 from receiver.pipeline.tools import now
 from receiver.settings.model import Connection
 
@@ -46,15 +47,19 @@ def map_(
 
 
 def suggest(connection: Connection, reference: str) -> None:
+    """By the name under which it is held, where it is; else by the reference itself."""
     with box() as opened:
+        held = search.listing(opened, states=("held",), text=f"({reference})", limit=1)
         known = {
-            f"{one.name} ({one.id})": one.id
+            one.name: one.id
             for pos in sorted(set(connection.stores.values()))
             for one in articles.current(opened, pos).values()
         }
-    close = difflib.get_close_matches(reference, known, NEAREST, 0.3)
-    near = ", ".join(close) or "none; see receiver articles list"
-    raise Failure(f"name an article; the nearest to {reference}: {near}")
+    called = re.search(rf'"([^"]+)" \({re.escape(reference)}\)', held[0]["reason"] if held else "")
+    name = called[1] if called else reference
+    close = difflib.get_close_matches(name, known, NEAREST, 0.3)
+    near = ", ".join(f"{one} ({known[one]})" for one in close)
+    raise Failure(f"name an article; the nearest to {name}: {near or 'see receiver articles list'}")
 
 
 def unknown(opened: Database, connection: Connection, article: str) -> str | None:

@@ -279,6 +279,7 @@ class Adapter:
     identify: Callable[[Delivery], Identity]  # never raises
     parse: Callable[[Delivery, Mapping[str, bytes]], Sequence[Event]]  # raises Unreadable only
     proof: Callable[[Delivery], Proof] = signed  # which setting `verify` is given
+    proven_by_key: str = ""  # which deliveries `proof` leaves to api_key, in words
     certificate_at: Callable[[Delivery], str] | None = None  # its address; raises Rejected
     handshake: Callable[[Delivery, Secrets], Ack | None] | None = None  # set-up, nothing to keep
     ack: Callable[[Delivery], Ack] = empty_200

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
 
 from adapters.contract import Unreadable
-from adapters.payload import Tree, tax_rate
+from adapters.payload import Tree, tax_rate, unix_time, utc
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,18 @@ def test_what_is_no_amount_is_unreadable(stated: str) -> None:
 )
 def test_tax_rate(value: object, whole: int, rate: int | None) -> None:
     assert tax_rate(value, whole) == rate
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+14:00"])
+def test_a_time_beyond_the_calendar_is_none(text: str) -> None:
+    """No zone of a till could say it."""
+    with pytest.raises(Unreadable):
+        Tree({"at": text}).time("at")
+    with pytest.raises(Unreadable):
+        utc(datetime.fromisoformat(text))
+
+
+@pytest.mark.parametrize("seconds", [253402300799000, -62135596800, 10**15, -(10**15)])
+def test_nor_is_a_unix_time(seconds: int) -> None:
+    with pytest.raises(Unreadable):
+        unix_time(seconds)

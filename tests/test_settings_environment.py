@@ -133,6 +133,18 @@ def test_what_is_looked_up_now_and_then_is_missed_without_a_key() -> None:
     assert load(environ, PLATFORMS | {"stripe": paying}, directory=NOWHERE)[1] == ()
 
 
+def test_a_key_that_proves_deliveries_must_be_there() -> None:
+    noticing = dataclasses.replace(PLATFORMS["deliveroo"], proven_by_key="cancellations")
+    environ, known = SMALL | {"DELIVEROO_ACCEPT": "never"}, PLATFORMS | {"deliveroo": noticing}
+    with pytest.raises(BadSettings) as wrong:
+        load(environ, known, directory=NOWHERE)
+    (problem,) = wrong.value.problems
+    assert problem.startswith("DELIVEROO_API_KEY: is missing, and proves cancellations: without it")
+    load(
+        environ | {"DELIVEROO_API_KEY": "k"}, PLATFORMS | {"deliveroo": noticing}, directory=NOWHERE
+    )
+
+
 def test_a_thin_platform_needs_its_credentials() -> None:
     assert problems(SMALL | {"UBER_EATS_SECRETS": SECRET}) == (
         "UBER_EATS_CLIENT_ID: is missing; set it, as each order is fetched from Uber Eats",

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     AliasPath,
     AwareDatetime,
@@ -20,7 +21,7 @@ from pydantic import (
 
 from adapters.contract import Unreadable
 from adapters.payload.texts import decoded
-from adapters.payload.values import blank_to_none, major
+from adapters.payload.values import blank_to_none, major, within_calendar
 
 Model = TypeVar("Model", bound=BaseModel)
 Entry = TypeVar("Entry")
@@ -52,9 +53,9 @@ Minor = Annotated[int, Strict()]
 """Money in minor units: a JSON integer and nothing else."""
 Major: TypeAlias = Annotated[int | None, BeforeValidator(major)]
 """Money sent as a decimal of the major unit: minor units here; absent or empty is None."""
-Time = AwareDatetime
-TIME: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
-OptionalTime: TypeAlias = Annotated[AwareDatetime | None, BeforeValidator(blank_to_none)]
+Time: TypeAlias = Annotated[AwareDatetime, AfterValidator(within_calendar)]
+TIME: TypeAdapter[datetime] = TypeAdapter(Time)
+OptionalTime: TypeAlias = Annotated[Time | None, BeforeValidator(blank_to_none)]
 Many: TypeAlias = Annotated[tuple[Entry, ...], BeforeValidator(none_to_empty)]
 """A list that may be absent or null: both of them empty."""
 

@@ -11,6 +11,7 @@ from adapters.contract import Delivery, Unreadable
 
 MASKED = re.compile(r"[*xX•]{3,}|\*+")
 MOST = 10**12  # minor units: whatever states more is no amount
+EARLIEST, LATEST = datetime(1, 1, 3), datetime(9999, 12, 29)  # noqa: DTZ001
 MILLISECONDS_FROM = 100_000_000_000  # a Unix time above this counts milliseconds
 
 
@@ -69,15 +70,23 @@ def body_digest(delivery: Delivery) -> str:
 
 def unix_time(value: int) -> datetime:
     """Unix seconds or milliseconds, told apart by size. Raises Unreadable beyond year 9999."""
+    seconds = value / 1000 if value > MILLISECONDS_FROM else value
     try:
-        return datetime.fromtimestamp(value / 1000 if value > MILLISECONDS_FROM else value, UTC)
+        return within_calendar(datetime.fromtimestamp(seconds, UTC))
     except (OverflowError, ValueError, OSError):
         raise Unreadable("time: out of range") from None
+
+
+def within_calendar(moment: datetime) -> datetime:
+    """Raises ValueError for what is no day any more in UTC, or in any other zone."""
+    if not EARLIEST < moment.replace(tzinfo=None) < LATEST:
+        raise ValueError("out of range")
+    return moment
 
 
 def utc(moment: datetime) -> datetime:
     """Raises Unreadable where that lies beyond the calendar."""
     try:
-        return moment.astimezone(UTC)
-    except OverflowError:
+        return within_calendar(moment).astimezone(UTC)
+    except ValueError:
         raise Unreadable("time: out of range") from None

@@ -104,6 +104,7 @@ def read_connection(
     fields = read(ConnectionFields, written, around, findings)
     if adapter:
         look_for_credentials(written, adapter, findings)
+        look_for_key(written, adapter, findings)
     if fields is None or adapter is None:
         return None
     values = fields.model_dump(exclude={"platform", "intermediary"})
@@ -141,6 +142,12 @@ def look_for_credentials(written: Written, adapter: Adapter, findings: Findings)
             accept = written.called("accept")
             what = f"is missing, so no order is accepted there; set it, or {accept} to never"
             findings.warning(where, what)
+
+
+def look_for_key(written: Written, adapter: Adapter, findings: Findings) -> None:
+    if adapter.proven_by_key and not written.has("api_key"):
+        what = f"is missing, and proves {adapter.proven_by_key}: without it they are turned away"
+        findings.problem(written.called("api_key"), f"{what}; set it to the key you gave them")
 
 
 def settings(

@@ -155,7 +155,8 @@ def listener(settings: Settings) -> socket.socket:
 async def listen(
     settings: Settings, inbox: Inbox, stopping: asyncio.Event, address: socket.socket
 ) -> None:
-    app = create_app(settings, inbox, stopping.is_set)
+    http = Http()
+    app = create_app(settings, inbox, stopping.is_set, http)
     port = address.getsockname()[1]
     logger.info("listening", host=settings.host, port=port, public_url=settings.public_url)
     web = server(app, settings)
@@ -164,6 +165,7 @@ async def listen(
     logger.info("draining")
     web.should_exit = True
     await serving
+    await http.close()
 
 
 async def work_until(settings: Settings, inbox: Inbox, stopping: asyncio.Event) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.api import Api
 from adapters.contract import nothing
-from receiver.settings import BadSettings, load
+from receiver.settings import BadSettings, environment, load
 from tests.setups import (
     NOWHERE,
     PAYMENTS,
@@ -238,6 +238,32 @@ def test_no_pos_for_the_platforms_of_the_environment() -> None:
 def test_what_looks_wrong_is_a_warning(changed: dict[str, str], said: str) -> None:
     (only,) = warnings(SMALL | changed)
     assert only.startswith(said)
+
+
+CERTIFIED = dataclasses.replace(PAYMENTS, certificate_at=lambda _: "https://certs.example/1")
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("http://127.0.0.1:9000", "STRIPE_API_URL: is http on this machine, and any certificate"),
+        ("http://[::1]:9000", "STRIPE_API_URL: is http on this machine, and any certificate"),
+        ("https://127.0.0.1:9000", None),
+        ("https://certs.example", None),
+        ("", None),
+    ],
+)
+def test_certificates_from_anyone_are_a_warning(address: str, said: str | None) -> None:
+    environ = {**SMALL, "STRIPE_SECRETS": SECRET, "STRIPE_API_URL": address}
+    settings, told = load(environ, PLATFORMS | {"stripe": CERTIFIED}, directory=NOWHERE)
+    assert settings.connections["stripe"].api_url == (address or None)
+    assert [text.startswith(said or "?") for text in told] == ([True] if said else [])
+
+
+def test_who_signs_by_a_certificate_need_not_be_called() -> None:
+    names = {variable.name for variable in environment.of_platform(CERTIFIED)}
+    others = {variable.name for variable in environment.of_platform(PAYMENTS)}
+    assert names - others == {"STRIPE_API_URL"}
 
 
 def test_foreign_variables_are_left_alone() -> None:

@@ -18,6 +18,7 @@ POS_SWITCHES = (POS_PREFIX + "URL", POS_PREFIX + "API_KEY")
 FILE_ONLY = frozenset({"platform", "stores"})
 REFRESHED_ONLY = frozenset({"refresh_token"})
 CREDENTIALS = REFRESHED_ONLY | {"client_id", "client_secret", "api_key", "api_url", "token_url"}
+OF_CERTIFICATES = frozenset({"api_url"})  # where they come from, if not from the platform
 ORDERS_ONLY = frozenset(
     {"intermediary", "accept", "deny", "payment_method", "articles", "distribution_channels"}
 )
@@ -59,7 +60,8 @@ def of_platform(adapter: Adapter) -> Iterator[Variable]:
         oauth = adapter.api.oauth
         own |= {"api_url": adapter.api.url, "token_url": oauth.url if oauth else ""}
     without = PAYMENTS_ONLY if adapter.kind == "orders" else ORDERS_ONLY
-    without |= frozenset() if adapter.api else CREDENTIALS
+    if not adapter.api:
+        without |= CREDENTIALS - OF_CERTIFICATES if adapter.certificate_at else CREDENTIALS
     without |= frozenset() if adapter.api and adapter.api.refreshes else REFRESHED_ONLY
     return of_fields(ConnectionFields, prefix(adapter), without, own)
 

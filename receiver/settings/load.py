@@ -107,6 +107,9 @@ def read_connection(
         look_for_key(written, adapter, findings)
     if fields is None or adapter is None:
         return None
+    if adapter.certificate_at and fields.api_url and rules.is_local(fields.api_url):
+        what = "is http on this machine, and any certificate from there counts; remove it"
+        findings.warning(written.called("api_url"), f"{what} unless it is for trying things out")
     values = fields.model_dump(exclude={"platform", "intermediary"})
     intermediary = fields.intermediary or adapter.intermediary
     return Connection(name=written.name, adapter=adapter, intermediary=intermediary, **values)

@@ -54,10 +54,15 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
+def is_local(address: str) -> bool:
+    """Whether calls to it are unencrypted and never leave this machine: a stand-in's."""
+    parts = urlsplit(address)
+    return parts.scheme == "http" and is_loopback(parts.hostname)
+
+
 def is_exposed(address: str) -> bool:
     """Whether calls to the address cross a network unencrypted."""
-    parts = urlsplit(address)
-    return parts.scheme == "http" and not is_loopback(parts.hostname)
+    return urlsplit(address).scheme == "http" and not is_local(address)
 
 
 def address(text: str) -> str:

@@ -21,11 +21,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from adapters.contract import Delivery, Rejected, Secrets
 from receiver import certificates, http
 from receiver.certificates import Certificates, NoCertificate
+from receiver.cli.demo.stage import free_port
 from receiver.http import Http
 from receiver.inbox.by_hand import transaction
 from receiver.inbox.quarantine import Suspect, add
 from receiver.settings.model import Connection
-from tests.commands import desk, said, stand
+from tests.commands import Desk, call, desk, said, stand
 from tests.holders import ES256, Holder, authority
 from tests.peers import peer
 from tests.plain import PAY, PLAIN, SECRET, body, order
@@ -40,6 +41,7 @@ ROOT = authority()
 BETWEEN = ROOT.issue("Between", authority=True)
 SIGNER = BETWEEN.issue("Plain", "certs.plain.example")
 CHAIN = SIGNER.pem + BETWEEN.pem
+NOBODY = authority("Nobody")
 
 
 def certificate_at(delivery: Delivery) -> str:
@@ -64,6 +66,9 @@ CERTIFIED = replace(
     headers=frozenset({"x-plain", "x-certificate"}),
     verify=verify,
     certificate_at=certificate_at,
+    sign=lambda delivery, _: replace(
+        delivery, headers=by(NOBODY, delivery.body, f"{THERE}/own"), certificate=NOBODY.pem
+    ),
 )
 
 
@@ -142,7 +147,6 @@ async def test_its_key_proves_the_delivery(tmp_path: Path, secure: Shelf) -> Non
         assert len(await run.suspects()) == 2
 
 
-NOBODY = authority("Nobody")
 UNTRUSTED: Mapping[str, bytes] = {
     "of another authority": NOBODY.issue("Plain", "certs.plain.example").pem,
     "with another authority beside it": NOBODY.issue("Plain", "a.example").pem + NOBODY.pem,
@@ -333,13 +337,8 @@ def test_every_authority_our_calls_trust_can_be_read() -> None:
 
 async def test_release_gets_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     right, wrong = body(order("o1")), body(order("o2"))
-    made = desk(tmp_path)
-    stand(made, monkeypatch)
-    monkeypatch.setattr("receiver.cli.setup.ADAPTERS", {"plain": CERTIFIED, "pay": PAY})
     async with shelf() as there:
-        file = tmp_path / "receiver.toml"
-        set_up = file.read_text().replace('"never"', f'"never"\napi_url = "{there.url}"')
-        file.write_text(set_up)
+        made = at_desk(tmp_path, monkeypatch, there.url)
         with transaction(made.url, writes=True) as box:
             found = [
                 Suspect("plain", suspect(right, "/chain"), "?"),
@@ -354,6 +353,66 @@ async def test_release_gets_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert there.asked == ["/chain", "/away"]
 
 
+def at_desk(folder: Path, monkeypatch: pytest.MonkeyPatch, api_url: str | None) -> Desk:
+    """The commands' set-up, with CERTIFIED as its platform `plain`."""
+    made = desk(folder)
+    stand(made, monkeypatch)
+    monkeypatch.setattr("receiver.cli.setup.ADAPTERS", {"plain": CERTIFIED, "pay": PAY})
+    if api_url:
+        file = folder / "receiver.toml"
+        file.write_text(file.read_text().replace('"never"', f'"never"\napi_url = "{api_url}"'))
+    return made
+
+
 def suspect(content: bytes, path: str) -> Delivery:
     headers = by(SIGNER, content, f"{THERE}{path}")
     return Delivery("POST", "", "", headers, content, datetime.now(UTC))
+
+
+# Sent again from a file, signed by a key of our own
+
+
+def recorded(folder: Path, *contents: bytes) -> list[str]:
+    files = [folder / f"{number}.http" for number in range(len(contents))]
+    for file, content in zip(files, contents, strict=True):
+        file.write_bytes(b"POST /webhooks/plain HTTP/1.1\nHost: x\n\n" + content)
+    return [str(file) for file in files]
+
+
+async def test_replay_shows_the_certificate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api_url = f"http://127.0.0.1:{free_port()}"
+    at_desk(tmp_path, monkeypatch, api_url)
+    files = recorded(tmp_path, body(order("o1")), body(order("o2")))
+    async with receiving(tmp_path, adapter=CERTIFIED, api_url=api_url) as run:
+        to = ("--to", str(run.client.base_url))
+        done = await asyncio.to_thread(call, "replay", *files, *to)
+        assert done.exit_code == 0
+        assert [file for file in files if f"{file}: 200\n" not in done.stdout] == []
+        assert len(await run.kept()) == 2
+
+
+def test_replay_of_what_only_the_platform_can_sign(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_desk(tmp_path, monkeypatch, None)
+    (file,) = recorded(tmp_path, b"{}")
+    done = call("replay", file)
+    assert done.exit_code == 1
+    assert done.stderr == (
+        f"receiver: {file}: only Plain can sign it; to try it, set connections.plain.api_url,"
+        " for the receiver too, to a free http://127.0.0.1:PORT\n"
+    )
+
+
+async def test_replay_where_another_server_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (file,) = recorded(tmp_path, b"{}")
+    async with shelf() as taken:
+        at_desk(tmp_path, monkeypatch, taken.url)
+        done = await asyncio.to_thread(call, "replay", file)
+    assert done.exit_code == 1
+    origin = taken.url.removeprefix("http://")
+    assert done.stderr.startswith(f"receiver: cannot show certificates at {origin}: Address ")

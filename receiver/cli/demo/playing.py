@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from email.utils import format_datetime
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from adapters.contract import Call, Order, Owner, PaymentUpdate
 from receiver import oktopos
@@ -76,6 +76,8 @@ async def send(stage: Stage, recording: Recording) -> Arrival:
     url = stage.settings.public_url + delivery.url
     dated = replace(delivery, url=url, headers=headers, received_at=at)
     signed = adapter.sign(dated, stage.settings.connections[adapter.slug].proves(dated)[0])
+    if signed.certificate and adapter.certificate_at:
+        stage.certificates[urlsplit(adapter.certificate_at(signed)).path] = signed.certificate
     started = time.perf_counter()
     reply = await stage.http.send(
         signed.method, signed.url, headers=signed.headers, body=signed.body

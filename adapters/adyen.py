@@ -274,6 +274,7 @@ def update(item: object, status: contract.PaymentStatus, *, reversal: bool) -> P
         amount=int(amount),
         currency=text_or_none(dig(item, "amount", "currency")),
         reversal=reversal,
+        unsure=reversal,
     )
 
 

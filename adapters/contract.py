@@ -197,7 +197,9 @@ class PaymentUpdate:
     dispute (`canceled`), and a won dispute that undoes one (`paid`).
 
     `amount` is what was paid, or given back. Less than the order's is not `paid` but held, and
-    given back in part changes nothing; None where the provider says that it is all of it.
+    given back in part changes nothing; None where the provider says that it is all of it. A
+    reversal is `unsure` where only its amount tells whether it is of a part, which nobody can say
+    of an order that never came to us.
     """
 
     status: PaymentStatus
@@ -208,6 +210,7 @@ class PaymentUpdate:
     amount: int | None = None  # minor units
     currency: str | None = None
     reversal: bool = False
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

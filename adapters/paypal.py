@@ -272,6 +272,7 @@ def said(event_type: str, event: Tree) -> Event:
         amount=amount,
         currency=currency,
         reversal=verdict.reversal,
+        unsure=verdict.reversal,
     )
 
 

@@ -15,6 +15,7 @@ from adapters.payload.models import (
     OptionalTime,
     Text,
     Time,
+    UtcTime,
     at,
     model,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "Text",
     "Time",
     "Tree",
+    "UtcTime",
     "address",
     "at",
     "blank_to_none",

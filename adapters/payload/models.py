@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import (
@@ -38,6 +38,10 @@ def none_to_empty(value: object) -> object:
     return () if value is None else value
 
 
+def in_utc(moment: datetime) -> datetime:
+    return within_calendar(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
 def at(*paths: str) -> Any:
     """A field that stands at the first of these paths, `"customer.first_name"`; else it is null."""
     choices = AliasChoices(*(AliasPath(*path.split(".")) for path in paths))
@@ -56,6 +60,10 @@ Major: TypeAlias = Annotated[int | None, BeforeValidator(major)]
 Time: TypeAlias = Annotated[AwareDatetime, AfterValidator(within_calendar)]
 TIME: TypeAdapter[datetime] = TypeAdapter(Time)
 OptionalTime: TypeAlias = Annotated[Time | None, BeforeValidator(blank_to_none)]
+UtcTime: TypeAlias = Annotated[
+    Annotated[datetime, AfterValidator(in_utc)] | None, BeforeValidator(blank_to_none)
+]
+"""A time that may be absent, and that is UTC where it names no zone."""
 Many: TypeAlias = Annotated[tuple[Entry, ...], BeforeValidator(none_to_empty)]
 """A list that may be absent or null: both of them empty."""
 

@@ -15,6 +15,7 @@ from receiver import oktopos
 from receiver.cli.demo.recordings import Recording
 from receiver.cli.demo.stage import Stage, until
 from receiver.inbox import search
+from receiver.payments import standing_after
 from receiver.pipeline.tools import now
 
 PATIENCE = 20.0  # seconds
@@ -152,24 +153,40 @@ def of_order(sent: Arrival, recording: Recording, order: Order, seen: Seen) -> A
 def of_payment(
     sent: Arrival, update: PaymentUpdate, shown: Sequence[Recording], seen: Seen, *, waited: bool
 ) -> Arrival:
-    """The order it means must stand at OktoPOS with the payment's status."""
+    """The order it means must stand at OktoPOS as all payments of that order leave it."""
     job = seen.job(sent.platform)
-    ids = [
-        oktopos.order_id(recording.adapter.slug, order.order_id)
-        for recording in shown
-        if (order := recording.order)
-        and update.reference in (order.order_id, order.display_id, *order.references)
-    ]
+    meant = [one for one in shown if one.order and update.reference in names(one.order)]
+    ids = [oktopos.order_id(one.adapter.slug, one.order.order_id) for one in meant if one.order]
     held = next((seen.orders[one] for one in ids if one in seen.orders), None)
-    if held is None or held["paymentStatus"] != update.status:
-        why = f"no order at OktoPOS is {update.status} by it: {job['reason']}"
+    called = {update.reference}.union(*(names(one.order) for one in meant if one.order))
+    left = left_by([one.payment for one in shown if one.payment], called)
+    if held is None or held["paymentStatus"] != left:
+        why = f"no order at OktoPOS is {left} by it: {job['reason']}"
         return replace(sent, outcome=job["state"], why=why)
+    wrong = {
+        "it did not wait for its order": not waited,
+        f"it is {job['state']}: {job['reason']}": job["state"] != "done",
+    }
     return replace(
         sent,
         oktopos_id=held["internalId"],
-        outcome=f"{update.status}: {held['orderId']}",
-        why=None if waited else "it did not wait for its order",
+        outcome=f"{job['reason']}: {held['orderId']}",
+        why="; ".join(text for text, is_so in wrong.items() if is_so) or None,
     )
+
+
+def names(order: Order) -> set[str | None]:
+    """By which a payment may mean it."""
+    return {order.order_id, order.display_id, *order.references}
+
+
+def left_by(updates: Sequence[PaymentUpdate], called: set[str | None]) -> str | None:
+    """Where the payments of an order with these names leave it, in whatever order they come."""
+    standing = None
+    for update in updates:
+        if update.reference in called:
+            standing = standing_after(standing, update)
+    return standing.status if standing else None
 
 
 def was_made(call: Call, calls: Sequence[Row]) -> bool:

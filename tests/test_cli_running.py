@@ -18,6 +18,7 @@ import pytest
 
 from adapters import ADAPTERS
 from adapters.contract import nothing
+from receiver.cli.demo.playing import Arrival, Seen, of_payment
 from receiver.cli.demo.recordings import read_all
 from receiver.cli.explain import Failure
 from receiver.sandbox import create_sandbox
@@ -360,6 +361,34 @@ main()
     (arrival,) = json.loads(out)["deliveries"]
     assert arrival["why"].startswith("no order at OktoPOS is paid by it: ")
     assert f"receiver: stripe payment_intent.succeeded: {arrival['why']}" in err
+
+
+@pytest.mark.parametrize(
+    ("stands", "state", "why"),
+    [
+        ("paid", "done", None),
+        ("appointed", "done", "no order at OktoPOS is paid by it: appointed"),
+        ("paid", "held", "it is held: appointed"),
+    ],
+)
+async def test_demo_looks_at_all_payments_of_an_order(
+    stands: str, state: str, why: str | None
+) -> None:
+    """Klarna's leaves it appointed, Stripe's paid."""
+    shown = [
+        one for one in read_all(ADAPTERS) if one.adapter.slug in ("deliveroo", "klarna", "stripe")
+    ]
+    order = next(one.order for one in shown if one.order)
+    held = f"deliveroo:{order.order_id}"
+    seen = Seen(
+        jobs=[{"connection": "klarna", "answer": None, "state": state, "reason": "appointed"}],
+        orders={held: {"orderId": held, "internalId": 1, "paymentStatus": stands}},
+        calls={},
+    )
+    sent = Arrival(platform="klarna", event="completed", answer=200, ms=1.0)
+    (update,) = (one.payment for one in shown if one.adapter.slug == "klarna")
+    assert update
+    assert of_payment(sent, update, shown, seen, waited=True).why == why
 
 
 async def test_demo_needs_the_recordings(tmp_path: Path) -> None:

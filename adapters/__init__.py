@@ -9,6 +9,7 @@ from adapters import (
     gloriafood,
     glovo,
     hubrise,
+    klarna,
     lieferando,
     mollie,
     otter,
@@ -19,6 +20,8 @@ from adapters import (
     stripe,
     sumup,
     uber_eats,
+    unzer,
+    viva,
     wolt,
     woocommerce,
 )
@@ -35,6 +38,7 @@ ADAPTERS: dict[str, Adapter] = {
         gloriafood.ADAPTER,
         glovo.ADAPTER,
         hubrise.ADAPTER,
+        klarna.ADAPTER,
         lieferando.ADAPTER,
         mollie.ADAPTER,
         otter.ADAPTER,
@@ -45,6 +49,8 @@ ADAPTERS: dict[str, Adapter] = {
         stripe.ADAPTER,
         sumup.ADAPTER,
         uber_eats.ADAPTER,
+        unzer.ADAPTER,
+        viva.ADAPTER,
         wolt.ADAPTER,
         woocommerce.ADAPTER,
     )

@@ -114,9 +114,7 @@ async def unknown(
         )
     if update.unsure and update.amount is not None:
         given = oktopos.decimal(update.amount)
-        raise Held(
-            f"{given} of order {reference} were given back: whether that is all is not known"
-        )
+        raise Held(f"{given} of order {reference} was given back: is that all of it?")
     pos = tools.only_pos(connection)
     if not job.queue.startswith(UNKNOWN):  # all of one order in one queue, known or not
         return moves(job, pos.name, f"{UNKNOWN}{pos.name} {reference}")

@@ -230,7 +230,7 @@ def test_nor_is_it_read_there() -> None:
 def test_one_item_is_named_by_what_it_is() -> None:
     identity = ADAPTER.identify(fixture("authorisation__demo").signed())
     assert identity.delivery_id == "DH3V9BXK5TQ7MN82:AUTHORISATION:true"
-    assert identity.order_id == "6c69fd0d-c886-58ba-be02-e760befd9e2e"
+    assert identity.order_id == "WEB-2026-0901"
     later = ADAPTER.identify(unsigned("capture_failed__next_day"))
     assert later == ("CP9XW3MQ7KTNRL65:CAPTURE_FAILED:true", "XKQ7M2R4TN8WLC82", None, False)
 

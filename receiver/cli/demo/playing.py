@@ -13,9 +13,9 @@ from urllib.parse import unquote, urlsplit
 from adapters.contract import Call, Order, Owner, PaymentUpdate
 from receiver import oktopos
 from receiver.cli.demo.recordings import Recording
+from receiver.cli.demo.shop import SLUG
 from receiver.cli.demo.stage import Stage, until
 from receiver.inbox import search
-from receiver.payments import standing_after
 from receiver.pipeline.tools import now
 
 PATIENCE = 20.0  # seconds
@@ -48,8 +48,15 @@ class Seen:
     orders: Mapping[str, Row]  # at OktoPOS, by orderId
     calls: Mapping[str, Sequence[Row]]  # what each platform's API was asked
 
-    def job(self, platform: str) -> Row:
-        return next(row for row in self.jobs if row["connection"] == platform and not row["answer"])
+    def job(self, recording: Recording) -> Row:
+        """That of an order stands in the order's queue."""
+        slug, order = recording.adapter.slug, recording.order
+        queue = oktopos.order_id(slug, order.order_id) if order else None
+        return next(
+            row
+            for row in self.jobs
+            if row["connection"] == slug and not row["answer"] and queue in (None, row["queue"])
+        )
 
 
 async def play(stage: Stage, shown: Sequence[Recording]) -> list[Arrival]:
@@ -63,7 +70,7 @@ async def play(stage: Stage, shown: Sequence[Recording]) -> list[Arrival]:
             waited |= {row["connection"] for row in rows if row["state"] == "waiting"}
     seen = await look(stage)
     return [
-        judged(arrival, recording, shown, seen, waited=arrival.platform in waited)
+        judged(arrival, recording, seen, waited=arrival.platform in waited)
         for arrival, recording in zip(sent, shown, strict=True)
     ]
 
@@ -107,22 +114,20 @@ async def look(stage: Stage) -> Seen:
     return Seen(jobs, orders, calls)
 
 
-def judged(
-    sent: Arrival, recording: Recording, shown: Sequence[Recording], seen: Seen, *, waited: bool
-) -> Arrival:
+def judged(sent: Arrival, recording: Recording, seen: Seen, *, waited: bool) -> Arrival:
     if not 200 <= sent.answer < 300:
         return replace(sent, outcome="not taken", why=f"it was answered {sent.answer}")
     if recording.order:
         return of_order(sent, recording, recording.order, seen)
     if recording.payment:
-        return of_payment(sent, recording.payment, shown, seen, waited=waited)
-    job = seen.job(sent.platform)
+        return of_payment(sent, recording, recording.payment, seen, waited=waited)
+    job = seen.job(recording)
     why = None if job["state"] in ("done", "ignored") else str(job["reason"])
     return replace(sent, outcome=job["state"], why=why)
 
 
 def of_order(sent: Arrival, recording: Recording, order: Order, seen: Seen) -> Arrival:
-    job = seen.job(sent.platform)
+    job = seen.job(recording)
     held = seen.orders.get(oktopos.order_id(sent.platform, order.order_id))
     if held is None:
         return replace(sent, outcome=job["state"], why=f"no order at OktoPOS: {job['reason']}")
@@ -151,42 +156,32 @@ def of_order(sent: Arrival, recording: Recording, order: Order, seen: Seen) -> A
 
 
 def of_payment(
-    sent: Arrival, update: PaymentUpdate, shown: Sequence[Recording], seen: Seen, *, waited: bool
+    sent: Arrival,
+    recording: Recording,
+    update: PaymentUpdate,
+    seen: Seen,
+    *,
+    waited: bool,
 ) -> Arrival:
-    """The order it means must stand at OktoPOS as all payments of that order leave it."""
-    job = seen.job(sent.platform)
-    meant = [one for one in shown if one.order and update.reference in names(one.order)]
-    ids = [oktopos.order_id(one.adapter.slug, one.order.order_id) for one in meant if one.order]
-    held = next((seen.orders[one] for one in ids if one in seen.orders), None)
-    called = {update.reference}.union(*(names(one.order) for one in meant if one.order))
-    left = left_by([one.payment for one in shown if one.payment], called)
-    if held is None or held["paymentStatus"] != left:
-        why = f"no order at OktoPOS is {left} by it: {job['reason']}"
+    """Its order must stand at OktoPOS, and have been told this very status."""
+    job = seen.job(recording)
+    held = seen.orders.get(oktopos.order_id(SLUG, update.reference or ""))
+    if held is None:
+        why = f"its order does not stand at OktoPOS: {job['reason']}"
         return replace(sent, outcome=job["state"], why=why)
+    told = [step["status"] for step in held["history"] if step["kind"] == "payment"]
     wrong = {
+        f"OktoPOS was told {', '.join(told) or 'nothing'}, not {update.status}": told
+        != [update.status],
         "it did not wait for its order": not waited,
         f"it is {job['state']}: {job['reason']}": job["state"] != "done",
     }
     return replace(
         sent,
         oktopos_id=held["internalId"],
-        outcome=f"{job['reason']}: {held['orderId']}",
+        outcome=f"{update.status}: {held['orderId']}",
         why="; ".join(text for text, is_so in wrong.items() if is_so) or None,
     )
-
-
-def names(order: Order) -> set[str | None]:
-    """By which a payment may mean it."""
-    return {order.order_id, order.display_id, *order.references}
-
-
-def left_by(updates: Sequence[PaymentUpdate], called: set[str | None]) -> str | None:
-    """Where the payments of an order with these names leave it, in whatever order they come."""
-    standing = None
-    for update in updates:
-        if update.reference in called:
-            standing = standing_after(standing, update)
-    return standing.status if standing else None
 
 
 def was_made(call: Call, calls: Sequence[Row]) -> bool:

@@ -289,6 +289,7 @@ ADAPTER = contract.Adapter(
     identify=identify,
     parse=parse,
     proof=proof,
+    proven_by_key="notices, cancellations among them",
     ack=ack,
     answer=answer,
     api=API,

@@ -301,6 +301,15 @@ async def test_answers_by_path_and_by_page(known: httpx.AsyncClient) -> None:
     assert (await known.get("/orders?page=3")).json() == [{"id": 1}]
 
 
+async def test_certificates_are_for_anyone() -> None:
+    shelf: dict[str, bytes] = {}
+    async with standing(certificates=shelf) as platform:
+        assert (await platform.get("/orders/cert")).status_code == 401
+        shelf["/orders/cert"] = b"-----BEGIN CERTIFICATE-----"
+        assert (await platform.get("/orders/cert")).content == shelf["/orders/cert"]
+        assert (await platform.post("/orders/cert")).status_code == 401
+
+
 async def test_calls_are_forgotten(known: httpx.AsyncClient) -> None:
     await known.delete("/_sandbox/calls")
     assert await calls(known) == []

@@ -7,7 +7,18 @@ from __future__ import annotations
 
 import typer
 
-from receiver.cli import check, deliveries, demo, pos, process, quarantine, reconcile, replay
+from receiver.cli import (
+    articles,
+    check,
+    deliveries,
+    demo,
+    pos,
+    process,
+    quarantine,
+    reconcile,
+    replay,
+    report,
+)
 from receiver.cli.explain import Explaining
 
 app = typer.Typer(
@@ -26,8 +37,10 @@ for name, command in (
     ("sandbox", process.sandbox),
     ("replay", replay.replay),
     ("reconcile", reconcile.reconcile),
+    ("report", report.report),
 ):
     app.command(name)(command)
+app.add_typer(articles.app, name="articles")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(pos.app, name="pos")
 app.add_typer(quarantine.app, name="quarantine")

@@ -1,7 +1,7 @@
 """A stand-in for a platform's API: takes what the platform's pages document, and nothing else.
 
-It hands out tokens and the bodies it was given, lists no orders until it is told some, and notes
-whatever it was asked and what was wrong with that.
+It hands out tokens, certificates and the bodies it was given, lists no orders until it is told
+some, and notes whatever it was asked and what was wrong with that.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Kept(BaseModel):
 
     path: str
     body: Any
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = Field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,6 +53,7 @@ class Platform:
     now: Callable[[], datetime]
     grants: Grants
     bodies: Mapping[str, bytes]  # by path, of whoever set it up
+    certificates: Mapping[str, bytes]  # by path: anyone may see them
     answers: dict[str, Response] = field(default_factory=dict)  # by path, perhaps with query
     faults: Sequence[Mishap] = ()
     calls: list[dict[str, Any]] = field(default_factory=list)
@@ -63,6 +64,7 @@ def create_platform(
     known: Credentials = Credentials(),  # noqa: B008  a tuple
     bodies: Mapping[str, bytes] | None = None,
     *,
+    certificates: Mapping[str, bytes] | None = None,
     refresh_token: str | None = None,
     now: Callable[[], datetime] = utc_now,
 ) -> Starlette:
@@ -71,7 +73,12 @@ def create_platform(
     Below `/_sandbox` for whoever plays with it: GET `calls`; POST `faults` and `answers`.
     """
     platform = Platform(
-        api=api, known=known, now=now, grants=Grants(refresh_token), bodies=bodies or {}
+        api=api,
+        known=known,
+        now=now,
+        grants=Grants(refresh_token),
+        bodies={} if bodies is None else bodies,
+        certificates={} if certificates is None else certificates,
     )
 
     def route(
@@ -126,6 +133,8 @@ async def add_answer(platform: Platform, request: Request) -> Response:
 
 async def call(platform: Platform, request: Request) -> Response:
     made = await read(request)
+    if made.method == "GET" and made.path in platform.certificates:
+        return Response(platform.certificates[made.path], media_type="application/x-pem-file")
     oauth = platform.api.oauth if asks_for_token(platform.api, made) else None
     verdict = Verdict(None) if oauth else judged(made, platform.api.calls)
     name = TOKEN if oauth else verdict.expected.name if verdict.expected else None

@@ -33,6 +33,7 @@ class Stage:
     receiver: str  # addresses, without a slash
     till: str
     apis: Mapping[str, str]  # by platform
+    certificates: dict[str, bytes]  # by path, to be had at each of them
 
     async def get(self, url: str) -> Any:
         return json.loads((await self.http.send("GET", url, headers={})).body)
@@ -44,9 +45,11 @@ async def set_up(shown: Sequence[Recording]) -> AsyncIterator[Stage]:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="receiver-")))
         key = secrets.token_hex(16)
+        certificates: dict[str, bytes] = {}
         till = await stack.enter_async_context(serving(create_sandbox(key)))
         seed = secrets.token_hex(32)
-        made = [stand_in(each.adapter, seed, each.bodies) for each in shown]
+        bodies = {path: body for each in shown for path, body in each.bodies.items()}
+        made = [stand_in(each.adapter, seed, bodies, certificates) for each in shown]
         platforms = {each.adapter.slug: each for each in made if each}
         base = await stack.enter_async_context(serving(together(platforms)))
         apis = {slug: f"{base}/{slug}" for slug in platforms}
@@ -58,10 +61,10 @@ async def set_up(shown: Sequence[Recording]) -> AsyncIterator[Stage]:
         stack.push_async_callback(inbox.close)
         http = Http()
         stack.push_async_callback(http.close)
-        app = create_app(settings, inbox)
+        app = create_app(settings, inbox, http=http)
         receiver = await stack.enter_async_context(serving(app, port=settings.port))
         await stack.enter_async_context(working(create_tools(settings, inbox)))
-        yield Stage(settings, inbox, http, receiver, till, apis)
+        yield Stage(settings, inbox, http, receiver, till, apis, certificates)
 
 
 def configured(

@@ -12,12 +12,12 @@ import httpx
 
 from receiver.inbox import open_inbox
 from receiver.inbox.migrate import migrate
-from receiver.sandbox import create_platform_api, create_sandbox
+from receiver.sandbox import create_platform, create_sandbox
 from receiver.serve import create_tools, working
 from receiver.serving import serving
 from receiver.settings.model import Connection, Pos
 from receiver.web import create_app
-from tests.plain import PAY, PLAIN, SECRET, order
+from tests.plain import API, PAY, PLAIN, SECRET, order
 from tests.running import NO_TLS, Clock, Json, Line, settings
 
 STORES = {"*": "mitte", "n": "nord"}
@@ -52,7 +52,7 @@ async def tills(
             for app in (
                 create_sandbox(now=clock),
                 create_sandbox(now=clock),
-                create_platform_api({}),
+                create_platform(API),
             )
         ]
         made = settings(

@@ -10,7 +10,7 @@ from email.utils import format_datetime
 from typing import Any
 from urllib.parse import unquote
 
-from adapters.contract import Call, Order, Owner, PaymentUpdate
+from adapters.contract import Call, Order, Owner, PaymentUpdate, Told
 from receiver import oktopos
 from receiver.cli.demo.recordings import Recording
 from receiver.cli.demo.stage import Stage, until
@@ -126,7 +126,7 @@ def of_order(sent: Arrival, recording: Recording, order: Order, seen: Seen) -> A
     body = held["order"]
     total = cents(body["payment"]["price"])
     tip = sum(cents(each["price"]) for each in body.get("tipTransactions", ()))
-    calls = recording.adapter.answer(recording.delivery, order, "created")
+    calls = recording.adapter.answer(recording.delivery, order, Told("created", now()))
     told = tuple(call.name for call in calls if was_made(call, seen.calls[sent.platform]))
     meant = sum(each.amount for each in order.tips if each.owner is Owner.RESTAURANT)
     wrong = {

@@ -30,7 +30,7 @@ COMMANDS: Mapping[str, set[str]] = {
         "serve", "worker", "migrate", "check", "demo", "sandbox", "deliveries", "replay", "pos",
         "quarantine",
     },
-    "deliveries": {"list", "show", "replay", "hold", "discard"},
+    "deliveries": {"cancel", "list", "show", "replay", "hold", "discard"},
     "pos": {"list", "pause", "resume"},
     "quarantine": {"list", "release"},
 }  # fmt: skip

@@ -5,6 +5,7 @@ from receiver.oktopos.client import (
     KEY_REJECTED,
     Answer,
     create,
+    ready,
     set_payment_status,
     set_status,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "decimal",
     "order_id",
     "payment_body",
+    "ready",
     "set_payment_status",
     "set_status",
     "status_body",

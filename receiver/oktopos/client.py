@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NoReturn
@@ -58,11 +59,33 @@ async def change(http: Http, pos: Pos, path: str, body: Json) -> Answer:
     return Answer(reply.status, reply.text)
 
 
-async def post(http: Http, pos: Pos, path: str, body: Json) -> Reply:
-    headers = {names.KEY_HEADER: pos.api_key, "content-type": "application/json"}
-    content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+async def ready(http: Http, pos: Pos) -> Sequence[str]:
+    """The orderIds of what can be fetched. Raises Refused and Unavailable."""
+    reply = await exchange(http, pos, "GET", names.READY)
+    sort_out(reply, pos)
     try:
-        return await http.send("POST", pos.url + path, headers=headers, body=content)
+        found = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, list):  # documented is a list
+        unavailable(reply, pos, sent=False)
+    named = (one.get("orderId") for one in found if isinstance(one, dict))
+    return [order_id for order_id in named if isinstance(order_id, str)]
+
+
+async def post(http: Http, pos: Pos, path: str, body: Json) -> Reply:
+    content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return await exchange(http, pos, "POST", path, content)
+
+
+async def exchange(
+    http: Http, pos: Pos, method: str, path: str, content: bytes | None = None
+) -> Reply:
+    headers = {names.KEY_HEADER: pos.api_key}
+    if content is not None:
+        headers["content-type"] = "application/json"
+    try:
+        return await http.send(method, pos.url + path, headers=headers, body=content)
     except NotSent as error:
         raise Unavailable(f"OktoPOS: {error}", pos=pos.name) from None
     except NoAnswer as error:

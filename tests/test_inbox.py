@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.contract import Delivery
-from receiver.inbox import claim, operate, search
+from receiver.inbox import claim, operate, polls, search
 from receiver.inbox.dialect import open_engine
 from receiver.inbox.records import (
     Attempt,
@@ -749,3 +749,41 @@ def test_counts_and_listing(box: Box) -> None:
     assert listed(text="0% s") == ["d1"]
     assert listed(text="%") == ["d1"]
     assert listed(connection_name="other") == []
+
+
+# Ready
+
+
+def test_two_that_find_an_order_ready_tell_it_once(box: Box) -> None:
+    box.keep(incoming("d1", "plain:o1"))
+    order = order_record(delivery=1)
+    box.settle(box.one(), Settlement(state=State.DONE, orders=(order,)))
+    for told in (1, 0):
+        found = [(order, (replace(call("ready"), delivery=1),))]
+        assert box.do(lambda at, found=found: polls.tell(at, found, NOW)) == told  # type: ignore[misc]
+    (answer,) = box.claim()
+    assert (answer.call, answer.queue, answer.pos) == (
+        call("ready").call,
+        "answer plain:o1",
+        "@plain",
+    )
+
+
+def test_what_is_recorded_later_does_not_undo_that_it_was_told(box: Box) -> None:
+    box.keep(incoming("d1", "plain:o1"), incoming("d2", "plain:o1"))
+    order = order_record(delivery=1)
+    box.settle(box.one(), Settlement(state=State.DONE, orders=(order,)))
+    box.do(lambda at: polls.tell(at, [(order, ())], NOW))
+    box.settle(box.one(), Settlement(state=State.DONE, orders=(order,)))
+    assert box.do(lambda at: search.untold(at, "mitte", ["plain:o1"])) == []
+
+
+def test_a_poll_is_the_worker_s_that_lives(box: Box) -> None:
+    box.beat("one")
+    assert box.do(lambda at: polls.take(at, "mitte", "one"))
+    assert box.do(lambda at: polls.turn(at, "mitte", "one")).ours
+    box.beat("two", now=later(seconds=11))
+    assert not box.do(lambda at: polls.take(at, "mitte", "two"))
+    box.beat("two", now=later(seconds=13))
+    assert box.do(lambda at: polls.take(at, "mitte", "two"))
+    assert not box.do(lambda at: polls.turn(at, "mitte", "one")).ours

@@ -143,7 +143,7 @@ async def test_orders_at_risk_are_counted_as_long_as_they_are(tmp_path: Path) ->
     gauge = 'receiver_orders_at_risk{connection="plain"}'
     async with receiving(tmp_path) as run:
         await run.post(body(order()))
-        for risk, state, count in ((0, "held", 0), (1, "held", 1), (1, "dead", 0)):
+        for risk, state, count in (("false", "held", 0), ("true", "held", 1), ("true", "dead", 0)):
             text = f"UPDATE jobs SET at_risk = {risk}, state = '{state}'"
             await run.inbox.write(lambda box, text=text: box.exec_driver_sql(text))  # type: ignore[misc]
             said = (await run.client.get("/metrics")).text

@@ -13,6 +13,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, NamedTuple, TypeAlias
 
+from adapters.answers import Call as Call
+from adapters.answers import Later as Later
+from adapters.answers import Outcome as Outcome
+from adapters.answers import Reason as Reason
+from adapters.answers import Told as Told
+from adapters.answers import in_path as in_path
+from adapters.answers import tell as tell
 from adapters.api import Api
 
 Secrets: TypeAlias = Sequence[str]
@@ -170,6 +177,7 @@ class Order:
     currency: str | None = None  # ISO 4217; None: the POS's
     placed_at: datetime | None = None
     ready_at: datetime | None = None  # when the kitchen must be ready
+    deadline: datetime | None = None  # to accept or deny; None: the adapter's, from its arrival
     fees: tuple[Fee, ...] = ()
     discounts: tuple[Discount, ...] = ()
     tips: tuple[Tip, ...] = ()
@@ -180,7 +188,8 @@ class Order:
     notes: tuple[str, ...] = ()  # order-level, allergies first
     session: str | None = None  # the same for orders that belong together
     references: tuple[str, ...] = ()  # further names a payment may know the order by
-    answering: Mapping[str, str] = field(default_factory=dict)  # what `answer` asks of it again
+    answering: Mapping[str, str] = field(default_factory=dict)  # what `answer` asks of it again,
+    # beside order_id, store_id, order_type and ready_at: of the rest it is told nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,19 +241,6 @@ class Ignored:
 
 
 Event: TypeAlias = Order | Cancellation | PaymentUpdate | Fetch | Ignored
-Outcome = Literal["created", "refused", "ready"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """An answer to the platform: accept, deny, ready. Data; the receiver performs it."""
-
-    name: str
-    method: Literal["POST", "PATCH", "PUT"]
-    path: str  # below the API's base address
-    json: Mapping[str, object] | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)  # beside those that prove us
-    done: frozenset[int] = frozenset()  # statuses beyond 2xx that mean "already so"
 
 
 def empty_200(_: Delivery) -> Ack:
@@ -259,7 +255,7 @@ def by_token(_: Delivery) -> Proof:
     return Proof(covers_body=False)
 
 
-def nothing(_: Delivery, __: Order, ___: Outcome) -> Sequence[Call]:
+def nothing(_: Delivery, __: Order, ___: Told) -> Sequence[Call]:
     return ()
 
 
@@ -286,10 +282,10 @@ class Adapter:
     certificate_at: Callable[[Delivery], str] | None = None  # its address; raises Rejected
     handshake: Callable[[Delivery, Secrets], Ack | None] | None = None  # set-up, nothing to keep
     ack: Callable[[Delivery], Ack] = empty_200
-    answer: Callable[[Delivery, Order, Outcome], Sequence[Call]] = nothing
+    answer: Callable[[Delivery, Order, Told], Sequence[Call]] = nothing
     api: Api | None = None  # needed by Fetch and Call
     thin: bool = False  # gives Fetch: no order can be read without credentials for `api`
     hosts: frozenset[str] = frozenset()  # where `api` may be, beside a configured address
-    deadline: timedelta | None = None  # to accept or deny
+    deadline: timedelta | None = None  # to accept or deny, where no order states its own
     secret_bytes: int = 16  # shorter secrets are refused at the start
     check_secret: Callable[[str], str | None] = no_fault  # what else is wrong: "is not base64"

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
-from urllib.parse import quote
 
 from adapters import contract, payload, sums
 from adapters.apis.deliverect import API, HOSTS
@@ -54,11 +53,9 @@ AMOUNTS = {cost for cost, _, _ in COSTS} | {"price", "amount", "due", "tip", "dr
 AMOUNTS |= {"discountTotal", "amountRestaurant", "amountChannel", "deposit", "bottleDepositPrice"}
 TABLES = ("table.name", "table", "tableName", "tableNumber")  # a guess
 
-STEPS: Mapping[contract.Outcome, tuple[int, str]] = {
-    "created": (20, ""),
-    "refused": (120, "The till did not take the order."),
-    "ready": (70, ""),
-}
+STATUS = {"created": 20, "refused": 120, "ready": 70, "canceled": 110, "withdrawn": 110}
+REASONS = {"item_unavailable": "Item out of stock", "closed": "Closed"}
+WHY = "The till did not take the order."  # any other reason
 
 
 def shape(body: Mapping[str, object]) -> str:
@@ -253,18 +250,16 @@ def parse(delivery: Delivery, _: Mapping[str, bytes]) -> Sequence[contract.Event
     return [order_of(identity, order_id, Tree(hundredths(body, 2 if digits is None else digits)))]
 
 
-def answer(delivery: Delivery, order: Order, outcome: contract.Outcome) -> Sequence[contract.Call]:
-    """Its `timeStamp` is when the order came: an adapter knows no other time."""
-    status, reason = STEPS[outcome]
+def answer(_: Delivery, order: Order, told: contract.Told) -> Sequence[contract.Call]:
+    ended = told.outcome in ("refused", "withdrawn")
     said = {
         "orderId": order.order_id,
-        "status": status,
-        "reason": reason,
+        "status": STATUS[told.outcome],
+        "reason": REASONS.get(told.reason, WHY) if ended else "",
         "receiptId": "",
-        "timeStamp": delivery.received_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "timeStamp": told.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
     }
-    path = f"/orderStatus/{quote(order.order_id, safe='')}"
-    return [contract.Call(name=outcome, method="POST", path=path, json=said)]
+    return contract.tell(told, "POST", f"/orderStatus/{contract.in_path(order.order_id)}", said)
 
 
 def handshake(delivery: Delivery, _: contract.Secrets) -> contract.Ack | None:

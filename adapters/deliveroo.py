@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Literal, TypeAlias
-from urllib.parse import quote
 
 from pydantic import BeforeValidator, PositiveInt, Strict
 
@@ -23,9 +22,8 @@ from adapters.glance import glance
 from adapters.payload import Foreign, Id, Many, Minor, OptionalId, OptionalTime, Text, at, dig
 from adapters.signing import Hmac, header
 
-# https://api-docs.deliveroo.com/v2.0/reference/order-events-webhook-1; one page writes orders.new
-# https://api-docs.deliveroo.com/reference/new-order-event-webhook-1 has the old ones, deprecated
-ALIASES = {"orders.new": "order.new"}
+# https://api-docs.deliveroo.com/v2.0/reference/order-events-webhook-1 and, for the old ones,
+# https://api-docs.deliveroo.com/reference/new-order-event-webhook-1
 EVENTS = frozenset({"order.new", "order.status_update", "new_order", "cancel_order"})
 ENDED = {"canceled": "platform", "rejected": "restaurant"}  # and who ended it
 
@@ -34,24 +32,25 @@ ORDER_TYPES = {"customer": OrderType.PICKUP, "table_service": OrderType.LOCAL}
 OWN_FLEET = "restaurant"  # then delivery fee and surcharge are the restaurant's: half a guess
 DEPOSIT, PLACE = "DEPOSIT_FEE", "delivery.address"  # of a fee's types the one documented
 
-# https://api-docs.deliveroo.com/v2.0/docs/order-integration: by outcome and tabletless site
+# https://api-docs.deliveroo.com/v2.0/docs/order-integration: by outcome and tabletless site, {} why
 ANSWERS: Mapping[tuple[str, bool], tuple[Literal["POST", "PATCH"], str, Mapping[str, str]]] = {
     ("created", True): ("PATCH", "", {"status": "accepted"}),
     ("created", False): ("POST", "/sync_status", {"status": "succeeded"}),
-    ("refused", True): ("PATCH", "", {"status": "rejected", "reject_reason": "other"}),
-    ("refused", False): ("POST", "/sync_status", {"status": "failed", "reason": "other"}),
+    ("refused", True): ("PATCH", "", {"status": "rejected", "reject_reason": "{}"}),
+    ("refused", False): ("POST", "/sync_status", {"status": "failed", "reason": "{}"}),
     ("ready", False): ("POST", "/prep_stage", {"stage": "ready_for_collection"}),
 }
+NO_ITEM = ("items_out_of_stock", "ingredient_unavailable")  # the latter at tabletless sites
+REASONS = {"item_unavailable": NO_ITEM, "closed": ("location_offline", "closing_early")}
 
-GUID = "x-deliveroo-sequence-guid"
 WHO = ("id", "location_id", "status", "status_log")
 GLANCE = glance("event", "location_id", "order", "body.order_id", *map("body.order.{}".format, WHO))
-GUID_TEXT = re.compile(r"[!-~]{1,100}")  # no blank: it would move the border to the body
+GUID, GUID_TEXT = "x-deliveroo-sequence-guid", re.compile(r"[!-~]{1,100}")  # a blank is the border
 
 
 def event_type(body: Mapping[str, object]) -> str:
     said = payload.text_or_none(body.get("event")) or ""
-    return ALIASES.get(said, said)
+    return {"orders.new": "order.new"}.get(said, said)  # as one page writes it
 
 
 # https://api-docs.deliveroo.com/v2.0/docs/securing-webhooks: either, as the event says, unread
@@ -178,10 +177,9 @@ def fees(order: Placed) -> tuple[Fee, ...]:
 
 
 def partner_view(order: Placed, goods: int, ours: int) -> tuple[int, int | None]:
-    """What Deliveroo states as the restaurant's: for the dishes alone, and with its fees.
-
-    No page says whether the partner total holds the fees. It does not where it equals the partner
-    subtotal or, with none stated, where no discount explains the difference."""
+    """What Deliveroo states as the restaurant's: for the dishes alone, and with its fees. No
+    page says whether the partner total holds those: not where it equals the partner subtotal or,
+    with none stated, where no discount explains the difference."""
     totals = (order.partner_order_total, order.partner_order_subtotal, order.total_price)
     total = next((stated for stated in totals if stated is not None), None)
     if total is None:
@@ -274,11 +272,14 @@ def parse(delivery: Delivery, _: Mapping[str, bytes]) -> Sequence[contract.Event
     return [order_of(envelope)]
 
 
-def answer(delivery: Delivery, order: Order, outcome: contract.Outcome) -> Sequence[contract.Call]:
+def answer(delivery: Delivery, order: Order, told: contract.Told) -> Sequence[contract.Call]:
     tabletless = dig(payload.peek(delivery.body), "body", "order", "is_tabletless") is True
-    method, below, said = ANSWERS[outcome, tabletless and outcome != "ready"]
-    path = f"/order/v1/orders/{quote(order.order_id, safe='')}{below}"
-    return [contract.Call(name=outcome, method=method, path=path, json=said, done=frozenset({409}))]
+    key = (told.outcome, tabletless and told.outcome != "ready")
+    method, below, said = ANSWERS.get(key, ("POST", "", {}))
+    why = REASONS.get(told.reason, ("other", "other"))[tabletless]
+    path = f"/order/v1/orders/{contract.in_path(order.order_id)}{below}" if said else None
+    filled = {key: text.format(why) for key, text in said.items()}
+    return contract.tell(told, method, path, filled, done=frozenset({409}))
 
 
 ADAPTER = contract.Adapter(

@@ -16,7 +16,7 @@ from datetime import timedelta
 
 from adapters import contract, payload, sums
 from adapters.apis.delivery_hero import API, HOSTS
-from adapters.contract import Delivery, Discount, Fee, FeeKind, Line, OrderType, Owner
+from adapters.contract import Delivery, Discount, Fee, FeeKind, Line, Order, OrderType, Owner
 from adapters.payload import NOTHING, Tree, comment, text_or_none
 from adapters.signing import Jwt
 
@@ -51,16 +51,16 @@ CURRENCIES = {"DE": "EUR", "AT": "EUR", "SE": "SEK", "NO": "NOK", "HU": "HUF", "
 
 # https://integration-middleware.stg.restaurant-partners.com/apidocs/pos-middleware-api: a key of
 # callbackUrls and what is posted there; what has no address in an order is not called
-WHY = "The till did not take the order."  # which of their reasons fits that is a guess
-REFUSED = {"status": "order_rejected", "reason": "TECHNICAL_PROBLEM", "message": WHY}
-ANSWERS: Mapping[contract.Outcome, tuple[str, Mapping[str, object] | None]] = {
-    "created": ("orderAcceptedUrl", {"status": "order_accepted"}),
-    "refused": ("orderRejectedUrl", REFUSED),
-    "ready": ("orderPickedUpUrl", {"status": "order_picked_up"}),
+REASONS = {"item_unavailable": "ITEM_UNAVAILABLE", "closed": "CLOSED"}  # else TECHNICAL_PROBLEM
+ANSWERS: Mapping[contract.Outcome, tuple[str, str]] = {
+    "created": ("orderAcceptedUrl", "order_accepted"),
+    "refused": ("orderRejectedUrl", "order_rejected"),
+    "ready": ("orderPickedUpUrl", "order_picked_up"),
 }
-PREPARED = ("orderPreparedUrl", None)  # instead, where a courier of theirs comes
 CALLBACK = re.compile(r"(?:https?://[^/?#\s]+)?(/[!-~]*)")
-DEADLINE = timedelta(minutes=15)  # typically: an order's own is its expiryDate
+WHY = "The till did not take the order."
+SOON = frozenset({"ASSIGNED_TO_TRANSPORT", "WAITING_FOR_ACKNOWLEDGEMENT"})  # else too late
+NOT_YET = contract.Later(statuses=frozenset({409}), field="currentState", words=SOON)
 AHEAD = timedelta(minutes=3)  # of the moment it is said; less than two are not taken
 
 
@@ -148,7 +148,7 @@ def carrier(order: Tree) -> Owner | None:
     return Owner.COURIER if order.text("delivery.riderPickupTime") else Owner.RESTAURANT
 
 
-def order_of(order: Tree, known: contract.Identity) -> contract.Order:
+def order_of(order: Tree, known: contract.Identity) -> Order:
     brings, items = carrier(order), enumerate(order.each("products"), 1)
     lines = tuple(line for place, item in items for line in priced(item, place))
     theirs = Owner.PLATFORM if brings is Owner.COURIER else Owner.RESTAURANT
@@ -162,7 +162,7 @@ def order_of(order: Tree, known: contract.Identity) -> contract.Order:
     home = order.one("delivery.address") if brings is Owner.RESTAURANT else NOTHING
     code, number = order.text("code"), order.text("shortCode")
     wish, token = order.text("comments.customerComment"), order.text("pickup.pickupCode")
-    return contract.Order(
+    return Order(
         order_id=known.order_id or "",
         store_id=known.store_id,
         display_id=number or code,
@@ -172,6 +172,7 @@ def order_of(order: Tree, known: contract.Identity) -> contract.Order:
         currency=CURRENCIES.get(order.text("localInfo.countryCode") or ""),
         placed_at=order.time("createdAt"),
         ready_at=order.time(*READY),
+        deadline=order.time("expiryDate"),
         fees=charged,
         discounts=cuts,
         tips=(tip,) if tip.amount else (),
@@ -262,19 +263,18 @@ def health(delivery: Delivery, _: contract.Secrets) -> contract.Ack | None:
     return contract.Ack() if asked else None
 
 
-def answer(
-    delivery: Delivery, order: contract.Order, outcome: contract.Outcome
-) -> Sequence[contract.Call]:
-    """Nothing is `done` by a 409, which may mean "not yet" as well as "already so"."""
-    body, (key, said) = Tree(payload.peek(delivery.body)), ANSWERS[outcome]
-    if outcome == "created":  # it must lie ahead whenever it is said, at the deadline even
-        soonest = delivery.received_at + DEADLINE + AHEAD
-        when = max(order.ready_at or soonest, soonest).isoformat(timespec="seconds")
-        said = {**(said or {}), "acceptanceTime": when, "remoteOrderId": order.order_id}
-    elif outcome == "ready" and carrier(body) is Owner.COURIER:
-        key, said = PREPARED
+def answer(delivery: Delivery, order: Order, told: contract.Told) -> Sequence[contract.Call]:
+    body, (key, status) = Tree(payload.peek(delivery.body)), ANSWERS.get(told.outcome, ("-", ""))
+    said: dict[str, object] = {"status": status}
+    if told.outcome == "created":
+        when = max(order.ready_at or told.at, told.at + AHEAD).isoformat(timespec="seconds")
+        said |= {"acceptanceTime": when, "remoteOrderId": order.order_id}
+    elif told.outcome == "refused":
+        said |= {"reason": REASONS.get(told.reason, "TECHNICAL_PROBLEM"), "message": WHY}
+    elif told.outcome == "ready" and carrier(body) is Owner.COURIER:
+        key, said = "orderPreparedUrl", {}
     path = CALLBACK.fullmatch(body.text(f"callbackUrls.{key}") or "")
-    return [contract.Call(name=outcome, method="POST", path=path[1], json=said)] if path else []
+    return contract.tell(told, "POST", path and path[1], said or None, later=NOT_YET)
 
 
 ADAPTER = contract.Adapter(
@@ -294,5 +294,5 @@ ADAPTER = contract.Adapter(
     answer=answer,
     api=API,
     hosts=HOSTS,
-    deadline=DEADLINE,
+    deadline=timedelta(minutes=15),  # typically
 )

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from urllib.parse import quote
 
 from adapters import contract, payload, sums
 from adapters.apis.doordash import API, HOSTS
@@ -49,12 +48,15 @@ DELIVERY_FEES = {"delivery_fee": FeeKind.DELIVERY, "extra_cart_order_fee": FeeKi
 ITSELF = frozenset({"DOORDASH", "ANY_EXPERIENCE"})  # any other `experience` is worth a note
 SUPPORT = frozenset({"support@doordash.com", "+18559731040"})  # in place of the guest's
 
-# The same page. Which of DoorDash's reasons fits a till that does not take the order is a guess.
-WHY = "Store Unavailable - Connectivity Issue"
-ANSWERS: Mapping[contract.Outcome, tuple[str, Mapping[str, str]]] = {
-    "created": ("", {"order_status": "success"}),
-    "refused": ("", {"order_status": "fail", "failure_reason": WHY}),
-    "ready": ("/events/order_ready_for_pickup", {}),
+# The same page. Texts that are wanted begin like these; what else they should name we cannot say.
+REASONS: Mapping[contract.Reason, tuple[str, str, str]] = {  # to fail: text, code; to cancel
+    "item_unavailable": (
+        "Item Unavailable - Out of stock",
+        "ITEM_OUT_OF_STOCK",
+        "ITEM_OUT_OF_STOCK",
+    ),
+    "closed": ("Store Unavailable - Store Closed", "STORE_CLOSED", "STORE_CLOSED"),
+    "technical": ("Store Unavailable - Connectivity Issue", "CONNECTIVITY_ISSUE", "OTHER"),
 }
 
 
@@ -199,18 +201,22 @@ def ack(delivery: Delivery) -> contract.Ack:
     return contract.Ack(status=202 if placed else 200)
 
 
-def answer(delivery: Delivery, order: Order, outcome: contract.Outcome) -> Sequence[contract.Call]:
-    below, said = ANSWERS[outcome]
+def answer(delivery: Delivery, order: Order, told: contract.Told) -> Sequence[contract.Call]:
+    text, code, cancel = REASONS[told.reason]
+    own = {"merchant_supplied_id": order.order_id}
+    failed = {"failure_reason": text, "errors": [{"code": code, "message": text}]}
+    said: dict[contract.Outcome, tuple[str, Mapping[str, object]]] = {
+        "created": ("", {**own, "order_status": "success"}),
+        "refused": ("", {**own, "order_status": "fail", **failed}),
+        "ready": ("/events/order_ready_for_pickup", own),
+        "withdrawn": ("/cancellation", {"cancel_reason": cancel}),
+    }
+    if told.outcome not in said:
+        return []
+    below, body = said[told.outcome]
     provider = order_in(payload.peek(delivery.body)).text("store.provider_type")
-    return [
-        contract.Call(
-            name=outcome,
-            method="PATCH",
-            path=f"/api/v1/orders/{quote(order.order_id, safe='')}{below}",
-            json={"merchant_supplied_id": order.order_id, **said},
-            headers=user_agent(provider or ""),
-        )
-    ]
+    path = f"/api/v1/orders/{contract.in_path(order.order_id)}{below}"
+    return contract.tell(told, "PATCH", path, body, headers=user_agent(provider or ""))
 
 
 def user_agent(provider: str) -> Mapping[str, str]:

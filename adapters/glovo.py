@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
-from urllib.parse import quote
 
 from adapters import contract, payload, sums
 from adapters.apis.glovo import API, HOSTS
@@ -242,21 +241,16 @@ def parse(delivery: Delivery, _: Mapping[str, bytes]) -> Sequence[contract.Event
     ]
 
 
-def answer(delivery: Delivery, order: Order, outcome: contract.Outcome) -> Sequence[contract.Call]:
-    """Nothing refuses an order, and where the store delivers nobody comes for it."""
+def answer(delivery: Delivery, order: Order, told: contract.Told) -> Sequence[contract.Call]:
+    """Nothing refuses or cancels an order, and where the store delivers nobody comes for it."""
+    status = STATUSES.get(told.outcome)
     own_courier = door(Tree(payload.peek(delivery.body))) is not NOTHING
-    if outcome not in STATUSES or order.store_id is None or (outcome == "ready" and own_courier):
+    if status is None or order.store_id is None or (told.outcome == "ready" and own_courier):
         return []
-    store, number = (quote(name, safe="") for name in (order.store_id, order.order_id))
-    return [
-        contract.Call(
-            name=outcome,
-            method="PUT",
-            path=f"/webhook/stores/{store}/orders/{number}/status",
-            json={"status": STATUSES[outcome]},
-            done=ACCEPTED_ALREADY if outcome == "created" else frozenset(),
-        )
-    ]
+    store, number = (contract.in_path(name) for name in (order.store_id, order.order_id))
+    path = f"/webhook/stores/{store}/orders/{number}/status"
+    done = ACCEPTED_ALREADY if told.outcome == "created" else frozenset()
+    return contract.tell(told, "PUT", path, {"status": status}, done=done)
 
 
 ADAPTER = contract.Adapter(

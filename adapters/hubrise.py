@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from urllib.parse import quote
 
 from adapters import contract, payload, sums
 from adapters.apis.hubrise import API, HOSTS
@@ -29,7 +28,7 @@ ENDED = {"cancelled": "platform", "rejected": "restaurant"}  # and who ended it:
 FAILED = "delivery_failed"
 OVER = {FAILED, "awaiting_collection", "awaiting_shipment", "in_delivery", "completed"}
 ORDER_TYPES = {"collection": OrderType.PICKUP, "eat_in": OrderType.LOCAL}  # else a delivery
-STATUS = {"created": "accepted", "refused": "rejected"}  # what we make of it
+STATUS = {"created": "accepted", "refused": "rejected", "withdrawn": "cancelled"}  # by us
 READY = {OrderType.DELIVERY: "awaiting_shipment"}  # else awaiting_collection
 BOOKED = ("items", "discounts", "charges", "total", "service_type")  # what the till has of it
 
@@ -267,18 +266,18 @@ def changes(event: str, body: Tree) -> Iterator[contract.Ignored]:
         yield contract.Ignored(event, "the order was changed: compare it with the till", alert=True)
 
 
-def answer(delivery: Delivery, order: Order, outcome: contract.Outcome) -> Sequence[contract.Call]:
+def answer(delivery: Delivery, order: Order, told: contract.Told) -> Sequence[contract.Call]:
     """Only an order that nobody has accepted yet is accepted, or rejected."""
-    now = Tree(dig(payload.peek(delivery.body), "new_state"))
-    if order.store_id is None or (outcome != "ready" and now.text("status") not in OPEN):
+    now, outcome = Tree(dig(payload.peek(delivery.body), "new_state")), told.outcome
+    taken = outcome in ("created", "refused") and now.text("status") not in OPEN
+    if order.store_id is None or outcome == "canceled" or taken:
         return []
     said = {"status": STATUS.get(outcome) or READY.get(order.order_type, "awaiting_collection")}
     wanted = now.time("expected_time")
-    if outcome == "created" and wanted and wanted > delivery.received_at:
+    if outcome == "created" and wanted and wanted > told.at:
         said["confirmed_time"] = wanted.isoformat()
-    location, placed = (quote(part, safe="") for part in (order.store_id, order.order_id))
-    path = f"/v1/locations/{location}/orders/{placed}"
-    return [contract.Call(name=outcome, method="PATCH", path=path, json=said)]
+    location, placed = (contract.in_path(part) for part in (order.store_id, order.order_id))
+    return contract.tell(told, "PATCH", f"/v1/locations/{location}/orders/{placed}", said)
 
 
 ADAPTER = contract.Adapter(

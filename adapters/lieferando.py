@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from urllib.parse import quote
 
 from adapters import contract, payload, sums
 from adapters.apis.lieferando import API, HOSTS
@@ -64,7 +63,8 @@ FREE = "FREE_ITEM"  # so the type of a promotion begins that brings dishes of it
 # Who cancelled, where only the reason says it: by how it begins, else the platform
 BY = {"cust": "customer", "rest": "restaurant", "deletedRejectedByRestaurant": "restaurant"}
 
-REFUSED = {"errorCode": "UNKNOWN", "errorMessage": "The till did not take the order"}
+REASONS = {"item_unavailable": "MENU_ERROR", "closed": "STORE_CLOSED"}  # else UNKNOWN: a guess
+WHY = "The till did not take the order"
 
 # https://uk.api.just-eat.io/docs/jetconnect/openapi.yaml, X-JET-Connect-Hash: t is not signed
 SIGNATURE = HmacWithin(
@@ -267,14 +267,13 @@ def ack(delivery: Delivery) -> contract.Ack:
     return contract.Ack(200 if event in KEYS else 404)
 
 
-def answer(delivery: Delivery, order: Order, outcome: contract.Outcome) -> Sequence[contract.Call]:
-    """The tablet accepts; JET is told whether the till has the order, and nothing of ready."""
-    if outcome == "ready":
-        return []
-    happened = {"happenedAt": delivery.received_at.isoformat()}
-    how, said = ("success", {}) if outcome == "created" else ("failed", {**REFUSED, **happened})
-    path = f"/order/{quote(order.order_id, safe='')}/sent-to-pos-{how}"
-    return [contract.Call(name=outcome, method="POST", path=path, json=said)]
+def answer(_: Delivery, order: Order, told: contract.Told) -> Sequence[contract.Call]:
+    """The tablet accepts and cancels; JET is told whether the till has the order, no more."""
+    code = REASONS.get(told.reason, "UNKNOWN")
+    failed = {"errorCode": code, "errorMessage": WHY, "happenedAt": told.at.isoformat()}
+    how = {"created": "success", "refused": "failed"}.get(told.outcome)
+    path = f"/order/{contract.in_path(order.order_id)}/sent-to-pos-{how}"
+    return contract.tell(told, "POST", path if how else None, failed if how == "failed" else {})
 
 
 ADAPTER = contract.Adapter(

@@ -31,24 +31,20 @@ IGNORED = {  # why, and whether someone should look
     "store.provisioned": ("a store was connected: give it a POS under stores", True),
     "store.deprovisioned": ("a store was disconnected: no more orders from it", True),
 }
-
 # https://developer.uber.com/docs/eats/references/api/order_suite, .../v2/get-eats-order-orderid
 SUITE, LEGACY = "/v1/delivery/order/", "/v2/eats/order/"
 EXPAND = {SUITE: "?expand=carts,deliveries,payment", LEGACY: ""}
 HREF = re.compile(rf"https://(?:test-)?api\.uber\.com({SUITE}|{LEGACY})[A-Za-z0-9_-]+")
 ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # nothing in it needs quoting
 ENDED = frozenset({"FAILED", "CANCELED", "DENIED"})  # over before it was fetched
-
-WHY = "The till did not take the order."  # which of Uber's reasons fits that is a guess
-DENIED = {"reason": {"explanation": WHY, "code": "OTHER"}}
-STEPS: Mapping[tuple[str, contract.Outcome], tuple[str, Mapping[str, object]]] = {
-    (SUITE, "created"): (SUITE + "{}/accept", {}),
-    (SUITE, "refused"): (SUITE + "{}/deny", {"deny_reason": {"type": "OTHER", "info": WHY}}),
-    (SUITE, "ready"): (SUITE + "{}/ready", {}),
-    (LEGACY, "created"): ("/v1/eats/orders/{}/accept_pos_order", {"reason": "accepted"}),
-    (LEGACY, "refused"): ("/v1/eats/orders/{}/deny_pos_order", DENIED),
+WHY = "The till cannot take the order."
+STEPS: Mapping[contract.Outcome, tuple[str, str, frozenset[int]]] = {  # suite, legacy, `done` by
+    "created": ("accept", "accept_pos_order", frozenset({409})),
+    "refused": ("deny", "deny_pos_order", frozenset()),  # who accepted it meanwhile must know
+    "ready": ("ready", "", frozenset({409})),
+    "withdrawn": ("cancel", "cancel", frozenset({404})),
 }
-
+REASONS = {"item_unavailable": ("ITEM_ISSUE", "ITEM_AVAILABILITY"), "closed": ("STORE_CLOSED",) * 2}
 # By fulfillment_type, or the legacy order's type; any other is a delivery.
 ORDER_TYPES = {"PICKUP": OrderType.PICKUP, "PICK_UP": OrderType.PICKUP, "DINE_IN": OrderType.LOCAL}
 OWN_COURIER = frozenset({"DELIVERY_BY_MERCHANT", "DELIVERY_BY_RESTAURANT"})
@@ -269,11 +265,19 @@ def generation(notice: Tree) -> str:
     return address[1]
 
 
-def answer(delivery: Delivery, order: Order, outcome: contract.Outcome) -> Sequence[contract.Call]:
-    path, said = STEPS.get((generation(payload.tree(delivery.body)), outcome), ("", {}))
-    path = path.format(order.order_id)
-    call = contract.Call(name=outcome, method="POST", path=path, json=said, done=frozenset({409}))
-    return [call] if path else []
+def answer(delivery: Delivery, order: Order, told: contract.Told) -> Sequence[contract.Call]:
+    suite = generation(payload.tree(delivery.body)) == SUITE
+    step, old, done = STEPS.get(told.outcome, ("", "", frozenset()))
+    code, legacy = REASONS.get(told.reason, ("OTHER", "OTHER"))
+    why = {"type": code, "info": WHY} if suite else {"explanation": WHY, "code": legacy}
+    said: Mapping[str, object] = {} if suite else {"reason": "accepted"}
+    if told.outcome == "refused":
+        said = {"deny_reason" if suite else "reason": why}
+    elif told.outcome == "withdrawn":
+        said = {"cancellation_reason": why} if suite else {"reason": "OTHER", "details": WHY}
+    base, step = (SUITE, step) if suite else ("/v1/eats/orders/", old)
+    path = f"{base}{order.order_id}/{step}" if step else None
+    return contract.tell(told, "POST", path, said, done=done)
 
 
 ADAPTER = contract.Adapter(

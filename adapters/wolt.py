@@ -37,12 +37,12 @@ REJECTED, REFUNDED = "rejected", "refunded"
 ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # nothing in it needs quoting
 
 # https://developer.wolt.com/docs: orders, authentication
-REJECTION = {"reason": "The till did not take the order.", "code": "GENERIC"}
+REASONS = {"item_unavailable": "ITEMS_UNAVAILABLE", "closed": "VENUE_CLOSING_SOON"}  # else GENERIC
 ALREADY = frozenset({409})  # which status says so is a guess
-STEPS: Mapping[contract.Outcome, tuple[str, Mapping[str, str], frozenset[int]]] = {
-    "created": ("accept", {}, ALREADY),
-    "refused": ("reject", REJECTION, frozenset()),  # who accepted it meanwhile must know
-    "ready": ("ready", {}, ALREADY),
+STEPS: Mapping[contract.Outcome, tuple[str, frozenset[int]]] = {
+    "created": ("accept", ALREADY),
+    "refused": ("reject", frozenset()),  # who accepted it meanwhile must know
+    "ready": ("ready", ALREADY),
 }
 
 ORDER_TYPES = {"takeaway": OrderType.PICKUP, "eatin": OrderType.LOCAL}  # any other is a delivery
@@ -264,16 +264,17 @@ def became(order: Tree, order_id: str, venue_id: str | None, at: datetime) -> co
     return order_of(order, order_id, venue_id)
 
 
-def answer(delivery: Delivery, order: Order, outcome: contract.Outcome) -> Sequence[contract.Call]:
-    """What comes in production, or whole, is accepted already."""
+def answer(delivery: Delivery, order: Order, told: contract.Told) -> Sequence[contract.Call]:
+    """What comes in production, or whole, is accepted already, and nothing cancels it then."""
     waits = dig(payload.peek(delivery.body), "order", "status") == PLACED
-    step, said, done = STEPS[outcome]
-    if outcome == "created":
+    (step, done), said = STEPS.get(told.outcome, ("", ALREADY)), {}
+    if told.outcome == "created":
         step = order.answering.get(STEP, step)
         said = {name: text for name, text in order.answering.items() if text and name != STEP}
-    path = f"/orders/{order.order_id}/{step}"
-    call = contract.Call(name=outcome, method="PUT", path=path, json=said or None, done=done)
-    return [call] if waits or outcome == "ready" else []
+    elif told.outcome == "refused":
+        said = {"reason": "The till did not take it.", "code": REASONS.get(told.reason, "GENERIC")}
+    path = f"/orders/{order.order_id}/{step}" if waits or told.outcome == "ready" else None
+    return contract.tell(told, "PUT", path if step else None, said or None, done=done)
 
 
 ADAPTER = contract.Adapter(

@@ -36,7 +36,8 @@ class Unavailable(Exception):
 
     `pos` names the POS that failed, if it was one; `sent` says that the request may have been
     carried out all the same; `key_rejected` that we are turned away whatever we send;
-    `retry_after` how many seconds the peer asked for.
+    `platform` that a platform would fail whatever it is told; `retry_after` how many seconds the
+    peer asked for.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Unavailable(Exception):
         pos: str | None = None,
         sent: bool = False,
         key_rejected: bool = False,
+        platform: bool = False,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(reason)
@@ -54,4 +56,14 @@ class Unavailable(Exception):
         self.pos = pos
         self.sent = sent
         self.key_rejected = key_rejected
+        self.platform = platform
         self.retry_after = retry_after
+
+
+class NotYet(Unavailable):
+    """It works and says "too soon": again every so many seconds, for `patience` seconds in all."""
+
+    def __init__(self, reason: str, answer: str, *, every: float, patience: float) -> None:
+        super().__init__(reason, answer)
+        self.every = every
+        self.patience = patience

@@ -50,20 +50,28 @@ class Health:
     async def metrics(self, request: Request) -> Response:
         if not self.may_read(request):
             return JSONResponse({"error": "set METRICS_TOKEN and send it as bearer"}, 403)
-        counted = await self.counted()
+        jobs, risks = await self.counted()
         metrics.jobs.clear()
-        for state, count in counted.items():
+        metrics.at_risk.clear()
+        for state, count in jobs.items():
             metrics.jobs.labels(state).set(count)
+        for name, count in risks.items():
+            metrics.at_risk.labels(name).set(count)
         return Response(metrics.text(), media_type=metrics.CONTENT_TYPE_LATEST)
 
-    async def counted(self) -> dict[str, int]:
-        """How many jobs are in each state; empty when the database does not say."""
+    async def counted(self) -> tuple[dict[str, int], dict[str, int]]:
+        """How many jobs are in each state, and orders at risk by connection; empty when the
+        database does not say."""
         try:
             async with asyncio.timeout(READY_SECONDS):
                 found = await self.inbox.read(search.counts)
+                risks = await self.inbox.read(search.at_risk)
         except AWAY:
-            return {}
-        return {state: found.get(state, 0) for state in STANDING_STATES}
+            return {}, {}
+        return (
+            {state: found.get(state, 0) for state in STANDING_STATES},
+            {name: risks.get(name, 0) for name in self.settings.connections},
+        )
 
     def may_read(self, request: Request) -> bool:
         token = self.settings.metrics_token

@@ -5,7 +5,18 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-__all__ = ["CONTENT_TYPE_LATEST", "ack_seconds", "arrived", "jobs", "paused", "settled", "text"]
+__all__ = [
+    "CONTENT_TYPE_LATEST",
+    "ack_seconds",
+    "answers",
+    "arrived",
+    "at_risk",
+    "jobs",
+    "margin",
+    "paused",
+    "settled",
+    "text",
+]
 
 REGISTRY = CollectorRegistry(auto_describe=True)
 
@@ -25,7 +36,31 @@ settled = Counter(
     "receiver_settled", "Settled jobs by their state", ["connection", "state"], registry=REGISTRY
 )
 jobs = Gauge("receiver_jobs", "Jobs that are not at their end", ["state"], registry=REGISTRY)
-paused = Gauge("receiver_pos_paused", "1 while a POS is paused", ["pos"], registry=REGISTRY)
+paused = Gauge(
+    "receiver_pos_paused",
+    "1 while a POS, or with an @ before its name the platform of a connection, is paused",
+    ["pos"],
+    registry=REGISTRY,
+)
+answers = Counter(
+    "receiver_answers",
+    "Tries to tell platforms of their orders, by what was said and how it ended",
+    ["connection", "outcome", "state"],
+    registry=REGISTRY,
+)
+margin = Histogram(
+    "receiver_acceptance_margin_seconds",
+    "From an order's acceptance to the platform's deadline",
+    ["connection"],
+    buckets=(0, 15, 30, 60, 90, 120, 180, 300, 480, 690, 900),
+    registry=REGISTRY,
+)
+at_risk = Gauge(
+    "receiver_orders_at_risk",
+    "Orders that may miss the platform's deadline: their alarm was raised, and nothing has helped",
+    ["connection"],
+    registry=REGISTRY,
+)
 
 
 def text() -> bytes:

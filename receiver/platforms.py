@@ -14,15 +14,18 @@ from functools import partial
 from types import MappingProxyType
 
 from adapters.api import Api
-from adapters.contract import Call, Fetch
-from receiver.errors import Held, Refused, Unavailable
+from adapters.contract import Call, Fetch, Later
+from adapters.payload import dig
+from receiver.errors import Held, NotYet, Refused, Unavailable
 from receiver.http import Http, NoAnswer, NotSent, Reply
 from receiver.retry import retry_after
 from receiver.settings.model import Connection
-from receiver.tokens import Tokens
+from receiver.tokens import Tokens, answer_of
 
 NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 NOT_YET = frozenset({401, 403, 404, 408, 410, 425, 429})  # may be well a little later
+OF_ONE = NOT_YET - {401, 429}  # says nothing of what else it would be asked
+NOTHING_ELSE: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -39,12 +42,28 @@ class Platforms:
         return b"" if reply.status == 404 else reply.body
 
     async def call(self, connection: Connection, call: Call) -> str:
-        """What the platform said to our answer. Raises Unavailable, Refused, Held."""
+        """What the platform said to our answer. Raises Unavailable, Refused, Held, NotYet."""
         body = json.dumps(call.json).encode() if call.json is not None else None
+        later = call.later
+        soon = later.statuses - call.done if later else NOTHING_ELSE
         reply = await self.exchange(
-            connection, call.method, call.path, body, headers=call.headers, done=call.done
+            connection, call.method, call.path, body, headers=call.headers, done=call.done | soon
         )
+        if later and reply.status in soon:
+            self.not_yet(connection, later, reply)
         return f"{reply.status} {reply.text}".strip()
+
+    def not_yet(self, connection: Connection, later: Later, reply: Reply) -> None:
+        """Raises NotYet where the answer says so, Refused where it says anything else."""
+        word = dig(answer_of(reply), later.field)
+        if word not in later.words:
+            self.sort_out(connection, reply)
+        raise NotYet(
+            f"{connection.name} answered {reply.status}: {word}",
+            reply.text,
+            every=later.every.total_seconds(),
+            patience=later.patience.total_seconds(),
+        )
 
     async def exchange(
         self,
@@ -85,7 +104,7 @@ class Platforms:
         try:
             return await self.http.send(method, url, headers={**kind, **headers}, body=body)
         except (NotSent, NoAnswer) as error:
-            raise Unavailable(f"{connection.name}: {error}") from None
+            raise Unavailable(f"{connection.name}: {error}", platform=True) from None
 
     async def proof(self, connection: Connection, api: Api) -> Mapping[str, str]:
         """The headers that prove who we are. Raises Unavailable, Held."""
@@ -102,6 +121,7 @@ class Platforms:
         raise Unavailable(
             reason,
             reply.text,
+            platform=reply.status not in OF_ONE,
             retry_after=retry_after(reply.headers.get("retry-after"), self.clock()),
         )
 

@@ -184,7 +184,8 @@ async def ask(
     reply = await post(connection.token_url or oauth.url, headers, body)
     if reply.status != 200:
         wait = retry_after(reply.headers.get("retry-after"), clock())
-        raise Unavailable(turned_away(connection, reply, fields), retry_after=wait)
+        reason = turned_away(connection, reply, fields)
+        raise Unavailable(reason, platform=True, retry_after=wait)
     return read_grant(connection, reply, clock())
 
 

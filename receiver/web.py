@@ -187,6 +187,7 @@ def incoming(connection: Connection, delivery: Delivery) -> Incoming:
     identity = connection.adapter.identify(delivery)
     delivery_id = storable(identity.delivery_id)
     ordered = storable(identity.order_id or "")
+    deadline = connection.deadline(delivery.received_at)
     return Incoming(
         connection=connection.name,
         delivery_id=delivery_id,
@@ -195,6 +196,8 @@ def incoming(connection: Connection, delivery: Delivery) -> Incoming:
         queue=order_id(connection.name, ordered or delivery_id),
         pos=connection.pos_name(identity.store_id),
         overtakes=identity.overtakes,
+        deadline=deadline,
+        alarm_at=connection.alarm_at(deadline),
     )
 
 

@@ -16,6 +16,7 @@ from datetime import timedelta
 from functools import partial
 
 from receiver import log, metrics
+from receiver.errors import Refused
 from receiver.inbox import claim, settle
 from receiver.inbox.dialect import only_worker
 from receiver.inbox.records import (
@@ -28,8 +29,11 @@ from receiver.inbox.records import (
     StoreUnavailable,
 )
 from receiver.oktopos import KEY_REJECTED
-from receiver.pipeline import process
+from receiver.pipeline import process, ready
+from receiver.pipeline.answers import outcome_of
+from receiver.pipeline.deadlines import raised, watched
 from receiver.pipeline.tools import Tools
+from receiver.settings.model import Pos
 
 AT_ONCE = 256
 LOW = claim.PER_LANE // 2  # a lane with no more than that under way may take more
@@ -37,6 +41,8 @@ IDLE_SECONDS = 0.25
 HEARTBEAT_SECONDS = 4.0
 DRAIN_SECONDS = 18.0
 STORE_DOWN_SECONDS = 1.0
+POLL_SECONDS = 1.0  # how closely the time of a poll is kept
+NO_SUCH_QUESTION = timedelta(minutes=10)
 
 logger = log.logger()
 
@@ -53,13 +59,15 @@ class Worker:
     async def run(self) -> None:
         """Until drained. A database that is away is waited for."""
         self.unlock = only_worker(self.tools.inbox.url)
-        beating = asyncio.create_task(self.beat())
+        beside = [asyncio.create_task(self.beat())]
+        beside += [asyncio.create_task(self.poll(pos)) for pos in ready.asked(self.tools.settings)]
         try:
             await self.work()
             await self.drain()
         finally:
-            beating.cancel()
-            await asyncio.gather(beating, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             if self.unlock:
                 self.unlock()
 
@@ -106,7 +114,7 @@ class Worker:
         return claimed
 
     def note_paused(self, paused: dict[str, PosState]) -> None:
-        for name in self.tools.settings.pos:
+        for name in self.tools.settings.pos.keys() | self.tools.paused.keys() | paused.keys():
             metrics.paused.labels(name).set(name in paused)
         for name in paused.keys() - self.tools.paused.keys():
             rejected = KEY_REJECTED in (paused[name].reason or "")
@@ -141,15 +149,16 @@ class Worker:
 
     def unsettled(self, job: Job, reason: str) -> Settlement:
         """Later: whether anything was sent is not known."""
-        failures = job.failures + 1
-        return Settlement(
+        failures, now = job.failures + 1, self.tools.clock()
+        end = Settlement(
             state=State.WAITING,
             reason=reason,
-            due_at=self.tools.clock() + timedelta(seconds=2.0 ** min(failures, 9)),
+            due_at=now + timedelta(seconds=2.0 ** min(failures, 9)),
             failures=failures,
             sent=True,
             attempts=(Attempt("error", reason),),
         )
+        return watched(end, job.deadline, job.alarm_at, now, at_risk=job.at_risk)
 
     async def settle(self, job: Job, settlement: Settlement) -> None:
         """Written, however long the database takes: until then the job stays ours."""
@@ -181,6 +190,46 @@ class Worker:
         )
         if settlement.state is State.READY:
             self.tools.inbox.arrived.set()
+        if settled.ours:
+            self.report_order(job, settlement, state)
+
+    def report_order(self, job: Job, settlement: Settlement, state: str) -> None:
+        """What was said of it in time, and what will not be."""
+        if raised(settlement):
+            logger.error(
+                "order_at_risk",
+                connection=job.connection,
+                job=job.id,
+                pos=settlement.pos or job.pos,
+                deadline=settlement.deadline and settlement.deadline.isoformat(),
+            )
+        if (outcome := outcome_of(job)) is None:
+            return
+        metrics.answers.labels(job.connection, outcome, state).inc()
+        if outcome == "created" and job.deadline and settlement.state is State.DONE:
+            left = (job.deadline - self.tools.clock()).total_seconds()
+            metrics.margin.labels(job.connection).observe(left)
+
+    async def poll(self, pos: Pos) -> None:
+        """Asks it now and then for ready orders, if that is ours to do."""
+        every = timedelta(seconds=pos.ready_every)
+        due = self.tools.clock() + every
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            if self.tools.clock() < due or self.draining.is_set():
+                continue
+            due = self.tools.clock() + every
+            try:
+                if told := await ready.look(pos, self.name, self.tools):
+                    logger.info("ready", pos=pos.name, orders=told)
+                    self.tools.inbox.arrived.set()
+            except StoreUnavailable as error:
+                logger.error("store_unavailable", reason=str(error))
+            except Refused as error:
+                logger.error("ready_refused", pos=pos.name, reason=str(error))
+                due += NO_SUCH_QUESTION
+            except Exception:
+                logger.exception("bug", pos=pos.name)
 
     async def beat(self) -> None:
         while True:

@@ -17,6 +17,7 @@ from receiver.inbox import claim, settle, verdicts
 from receiver.inbox.dialect import open_engine
 from receiver.inbox.keep import keep_many
 from receiver.inbox.records import (
+    Answer,
     Incoming,
     Job,
     OrderRecord,
@@ -49,6 +50,8 @@ def incoming(
     overtakes: bool = False,
     at: datetime = NOW,
     body: bytes = b"{}",
+    deadline: datetime | None = None,
+    alarm_at: datetime | None = None,
 ) -> Incoming:
     """A delivery; without a queue it has one of its own."""
     headers = {"x-plain": "00"}
@@ -61,6 +64,8 @@ def incoming(
         queue=queue or delivery_id,
         pos=pos,
         overtakes=overtakes,
+        deadline=deadline,
+        alarm_at=alarm_at,
     )
 
 
@@ -152,5 +157,5 @@ def payment_record(order_id: str = "plain:o1", **changes: Any) -> PaymentRecord:
     return PaymentRecord(order_id=order_id, **{**known, **changes})
 
 
-def call(name: str) -> str:
-    return json.dumps({"name": name, "method": "POST", "path": "/", "json": None, "done": []})
+def call(name: str) -> Answer:
+    return Answer(call=json.dumps({"name": name}))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from pathlib import Path
 
 from adapters import ADAPTERS
-from adapters.contract import Adapter, Delivery, Event, Fetch
+from adapters.contract import Adapter, Call, Delivery, Event, Fetch, Order, Outcome, Told
 from receiver import recorded
 
 FOLDER = Path(__file__).parent / "fixtures"
@@ -93,6 +93,11 @@ def answers_to(asked: list[Fetch], fixture: Fixture) -> Mapping[str, bytes]:
     return {fetch.name: bodies[fetch.name] for fetch in asked}
 
 
+def answers(adapter: Adapter, delivery: Delivery, order: Order, outcome: Outcome) -> Sequence[Call]:
+    """What would be said at the very moment the order came."""
+    return adapter.answer(delivery, order, Told(outcome, delivery.received_at))
+
+
 def as_json(value: object) -> object:
     """A value of the contract as JSON: the absent, the empty and the false left out."""
     match value:
@@ -100,6 +105,8 @@ def as_json(value: object) -> object:
             return value.value
         case datetime():
             return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case timedelta():
+            return value.total_seconds()
         case Mapping():
             return {str(key): as_json(entry) for key, entry in value.items()}
         case tuple() | list() | frozenset():

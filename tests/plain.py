@@ -20,10 +20,12 @@ from adapters.contract import (
     Fetch,
     Identity,
     Ignored,
+    Later,
     Order,
-    Outcome,
     PaymentUpdate,
+    Told,
     Unreadable,
+    tell,
 )
 from adapters.payload import peek
 from adapters.signing import Hmac
@@ -33,6 +35,7 @@ KINDS = {
     kind.__name__: TypeAdapter(kind)
     for kind in (Order, Cancellation, PaymentUpdate, Fetch, Ignored)
 }
+NOT_YET = Later(statuses=frozenset({409}), field="state", words=frozenset({"PENDING"}))
 SCHEME = Hmac(header="x-plain", encoding="hex")
 
 
@@ -59,8 +62,11 @@ def read(fields: Mapping[str, Any]) -> Event:
     return cast("Event", KINDS[fields["is"]].validate_python(said))
 
 
-def answer(_: Delivery, order: Order, outcome: Outcome) -> Sequence[Call]:
-    return (Call(name=outcome, method="POST", path=f"/orders/{order.order_id}/{outcome}", json={}),)
+def answer(_: Delivery, order: Order, told: Told) -> Sequence[Call]:
+    """The time is in it, and what it has of the order beside the id."""
+    said = {"at": told.at.isoformat(), "reason": told.reason, **order.answering}
+    path = f"/orders/{order.order_id}/{told.outcome}"
+    return tell(told, "POST", path, said, later=NOT_YET)
 
 
 API = Api(

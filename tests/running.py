@@ -31,9 +31,14 @@ Json = dict[str, Any]
 @dataclass(slots=True)
 class Clock:
     ahead: timedelta = timedelta(0)
+    frozen: datetime | None = None
 
     def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
+        return (self.frozen or datetime.now(UTC)) + self.ahead
+
+    def freeze(self) -> None:
+        """A second from now, and from now on it moves only when it is turned."""
+        self.frozen = datetime.now(UTC) + timedelta(seconds=1)
 
     def turn(self, **by: float) -> None:
         self.ahead += timedelta(**by)
@@ -135,7 +140,8 @@ async def line(
     async with AsyncExitStack() as stack:
         till = await stack.enter_async_context(serving(create_sandbox(now=clock)))
         platform = await stack.enter_async_context(serving(create_platform(API, bodies=bodies)))
-        mitte = Pos(name="mitte", url=f"{till}/v1", api_key="sandbox", **(pos or {}))
+        one: Json = {"name": "mitte", "url": f"{till}/v1", "api_key": "sandbox", "ready_every": 0}
+        mitte = Pos(**{**one, **(pos or {})})
         common: Json = {"secrets": (SECRET,), "stores": {"*": "mitte"}, "accept": "never"}
         plain: Json = {
             **common,
@@ -147,7 +153,7 @@ async def line(
         made = settings(
             database,
             {"mitte": mitte},
-            Connection(name="plain", adapter=PLAIN, **plain),
+            Connection(**{"name": "plain", "adapter": PLAIN, **plain}),
             Connection(name="pay", adapter=PAY, **{**common, **(paying or {})}),
         )
         inbox = await open_inbox(database)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters.api import Api, OAuth
-from adapters.contract import Adapter, Call, Delivery, Identity, Order, Outcome, Secrets
+from adapters.contract import Adapter, Call, Delivery, Identity, Order, Secrets, Told
 from receiver.settings import BadSettings, Settings, load
 
 SECRET = "a-secret-of-twenty-two"
@@ -28,7 +28,7 @@ def no_identity(_: Delivery) -> Identity:
     return Identity("1")
 
 
-def accepting(_: Delivery, __: Order, ___: Outcome) -> Sequence[Call]:
+def accepting(_: Delivery, __: Order, ___: Told) -> Sequence[Call]:
     return (Call(name="accept", method="POST", path="/"),)
 
 

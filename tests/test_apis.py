@@ -19,7 +19,7 @@ from adapters import ADAPTERS
 from adapters.api import Ask, Credentials, Expected, Listing, Page, Told, written
 from adapters.contract import Adapter, Call, Event, Order, Outcome, Unreadable, nothing
 from receiver.sandbox.shapes import Made, Verdict, judged, misfits
-from tests.goldens import FIXTURES, Fixture, name, of, parse_to_end
+from tests.goldens import FIXTURES, Fixture, answers, name, of, parse_to_end
 from tests.listings import SAMPLES, demo
 
 ROOT = Path(__file__).parent.parent
@@ -47,13 +47,13 @@ def made(call: Call) -> Made:
     return Made(call.method, path, query, headers, body)
 
 
-def answers(fixture: Fixture) -> Iterator[Call]:
+def all_answers(fixture: Fixture) -> Iterator[Call]:
     delivery = fixture.signed()
     _, events = parse_to_end(fixture, delivery)
     for order in events:
         if isinstance(order, Order):
             for outcome in get_args(Outcome):
-                yield from fixture.adapter.answer(delivery, order, outcome)
+                yield from answers(fixture.adapter, delivery, order, outcome)
 
 
 def fits(adapter: Adapter, call: Made) -> Expected:
@@ -71,7 +71,7 @@ def got(path: str) -> Made:
 
 @every_fixture
 def test_every_answer_is_as_documented(fixture: Fixture) -> None:
-    for call in answers(fixture):
+    for call in all_answers(fixture):
         expected = fits(fixture.adapter, made(call))
         assert 200 <= expected.status < 300
 
@@ -90,7 +90,7 @@ def test_every_documented_call_is_made(adapter: Adapter) -> None:
         fits(adapter, call).name
         for fixture in of(adapter)
         for call in (
-            *(made(call) for call in answers(fixture)),
+            *(made(call) for call in all_answers(fixture)),
             *(got(fetch.path) for fetch in parse_to_end(fixture, fixture.signed())[0]),
         )
     }
@@ -174,7 +174,7 @@ def test_a_listed_order_is_the_one_its_webhook_brings(adapter: Adapter) -> None:
     )
     (order,) = orders(said)
     for outcome in get_args(Outcome):
-        for call in adapter.answer(delivery, order, outcome):
+        for call in answers(adapter, delivery, order, outcome):
             fits(adapter, made(call))
 
 

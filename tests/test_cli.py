@@ -31,7 +31,7 @@ COMMANDS: Mapping[str, set[str]] = {
         "quarantine", "reconcile", "articles", "report",
     },
     "articles": {"sync", "list", "map", "import", "export"},
-    "deliveries": {"list", "show", "replay", "hold", "discard"},
+    "deliveries": {"cancel", "list", "show", "replay", "hold", "discard"},
     "pos": {"list", "pause", "resume"},
     "quarantine": {"list", "release"},
 }  # fmt: skip
@@ -360,7 +360,86 @@ def test_by_hand_to_what_is_not_there(at_desk: Desk) -> None:
     assert said("deliveries", "hold", "17", code=1) == [{"id": 17, "was": None, "state": None}]
 
 
+# Canceled
+
+
+def standing(desk: Desk, order_id: str) -> int:
+    """An order as it is once the worker has created it, and the job it came by."""
+    (job,) = desk.keep(body(order(order_id)))
+    said = {"order_id": order_id, "store_id": None, "order_type": "DELIVERY", "ready_at": None}
+    answering = json.dumps({**said, "answering": {}})
+    desk.sql(
+        "INSERT INTO orders (order_id, connection, pos, platform_id, state, internal_id,"
+        f" created_at, delivery, answering) SELECT 'plain:{order_id}', 'plain', 'mitte',"
+        f" '{order_id}', 'created', 10001, 0, delivery, '{answering}' FROM jobs WHERE id = {job}"
+    )
+    desk.sql(f"UPDATE jobs SET state = 'done' WHERE id = {job}")
+    return job
+
+
+def test_cancel_where_the_platform_is_told(at_desk: Desk) -> None:
+    job = standing(at_desk, "o1")
+    tell_the_platform(at_desk)
+    (done,) = said("deliveries", "cancel", str(job), "--reason", "item_unavailable")
+    assert done == {"order_id": "plain:o1", "was": "created", "begun": True, "told": True}
+    found = at_desk.sql(f"SELECT queue, overtakes, pos, state, call FROM jobs WHERE id > {job}")
+    assert [(row["queue"], row["overtakes"], row["pos"], row["state"]) for row in found] == [
+        ("plain:o1", 1, "mitte", "ready"),
+        ("answer plain:o1", 0, "@plain", "ready"),
+    ]
+    asked, told = (json.loads(row["call"]) for row in found)
+    assert (asked["by"], asked["reason"]) == ("operator", "item unavailable")
+    assert (told["outcome"], told["reason"]) == ("withdrawn", "item_unavailable")
+
+
+def test_cancel_where_it_is_not(at_desk: Desk) -> None:
+    job = standing(at_desk, "o1")
+    result = call("deliveries", "cancel", str(job))
+    assert result.exit_code == 0
+    assert result.stdout == (
+        "plain:o1: is being canceled at OktoPOS; cancel it at its platform yourself\n"
+    )
+
+
+def test_cancel_what_cannot_be(at_desk: Desk) -> None:
+    job = standing(at_desk, "o1")
+    at_desk.sql("UPDATE orders SET state = 'canceled'")
+    result = call("deliveries", "cancel", str(job))
+    assert result.exit_code == 1
+    assert "plain:o1: it is canceled already" in result.stderr
+    (other,) = at_desk.keep(body(order("o2")))
+    for number in (other, 4711):
+        result = call("deliveries", "cancel", str(number))
+        assert result.exit_code == 1
+        assert f"{number}: no order came of it" in result.stderr
+    assert call("deliveries", "cancel", str(job), "--reason", "bored").exit_code == 2
+
+
+def tell_the_platform(desk: Desk) -> None:
+    file = desk.folder / "receiver.toml"
+    file.write_text(file.read_text().replace('accept = "never"', 'accept = "on_pos"'))
+
+
 # pos
+
+
+def test_a_platform_that_is_told_is_listed_and_paused_like_a_pos(at_desk: Desk) -> None:
+    tell_the_platform(at_desk)
+    assert [row["pos"] for row in said("pos", "list")] == ["mitte", "@plain"]
+    assert call("pos", "pause", "@plain").exit_code == 0
+    assert said("pos", "list")[1]["paused"] == "operator"
+    assert call("pos", "resume", "@plain").stdout == "@plain: open\n"
+
+
+def test_a_deadline_is_shown(at_desk: Desk) -> None:
+    (job,) = at_desk.keep(body(order()))
+    assert said("deliveries", "show", str(job))["deadline"] is None
+    at_desk.sql(f"UPDATE jobs SET deadline = 1000, alarm_at = 500 WHERE id = {job}")
+    shown = said("deliveries", "show", str(job))
+    assert shown["deadline"] == "1970-01-01T00:00:01+00:00"
+    assert shown["alarm_at"] == "1970-01-01T00:00:00.500000+00:00"
+    assert shown["at_risk"] is False
+    assert "deadline" in call("deliveries", "show", str(job)).stdout
 
 
 def test_pos(at_desk: Desk) -> None:

@@ -29,7 +29,7 @@ from adapters.deliverect import ADAPTER, deposit, dish, hundredths, shape, share
 from adapters.payload import Tree
 from receiver.settings.model import Connection
 from receiver.tokens import token_request
-from tests.goldens import of
+from tests.goldens import answers, of
 
 Json = dict[str, Any]
 RESTAURANT, PLATFORM, COURIER = Owner.RESTAURANT, Owner.PLATFORM, Owner.COURIER
@@ -358,7 +358,7 @@ def test_registering_tells_where_orders_go(method: str, path: str, *, answered: 
 
 def test_ids_cannot_lead_an_answer_elsewhere() -> None:
     delivery = placed(_id="../x?y")
-    (call,) = ADAPTER.answer(delivery, parsed(delivery), "ready")
+    (call,) = answers(ADAPTER, delivery, parsed(delivery), "ready")
     assert call.path == "/orderStatus/..%2Fx%3Fy"
 
 

@@ -15,7 +15,7 @@ import pytest
 from adapters.api import Credentials
 from adapters.contract import Cancellation, Delivery, Ignored, Order, OrderType, Unreadable
 from adapters.doordash import ADAPTER, CANCELLED, PLACED, RELEASED, event_type, user_agent
-from tests.goldens import of
+from tests.goldens import answers, of
 
 NOW = datetime(2026, 3, 13, 18, 2, 12, tzinfo=UTC)
 CANCEL: dict[str, Any] = {
@@ -190,7 +190,7 @@ def test_an_address_is_read_only_where_the_restaurant_delivers() -> None:
 
 def test_an_id_cannot_leave_the_path() -> None:
     odd = order(id="../a b?c#d")
-    (call,) = ADAPTER.answer(delivery(placed()), odd, "ready")
+    (call,) = answers(ADAPTER, delivery(placed()), odd, "ready")
     assert call.path == "/api/v1/orders/..%2Fa%20b%3Fc%23d/events/order_ready_for_pickup"
     assert call.json == {"merchant_supplied_id": "../a b?c#d"}
 
@@ -213,7 +213,7 @@ def test_user_agent(provider: str, agent: str | None) -> None:
 def test_user_agent_of_a_bare_order() -> None:
     bare = {**placed()["order"], "store": {"provider_type": "okto"}}
     for body in (bare, {"event": {"type": PLACED}, "order": bare}):
-        (call,) = ADAPTER.answer(delivery(body), order(), "created")
+        (call,) = answers(ADAPTER, delivery(body), order(), "created")
         assert call.headers == {"user-agent": "Okto/1.0"}
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from adapters.api import Credentials
 from adapters.contract import Cancellation, Delivery, Ignored, Order, Outcome, Owner, Unreadable
 from adapters.glovo import ADAPTER, CANCELLED_BY, event_type
-from tests.goldens import of
+from tests.goldens import answers, of
 
 PLACED: dict[str, Any] = {
     "order_id": "1",
@@ -266,7 +266,7 @@ def test_a_cancellation_without_a_reason() -> None:
 def told(body: dict[str, Any], outcome: Outcome) -> list[tuple[str, object, list[int]]]:
     (said,) = ADAPTER.parse(delivery(body), {})
     assert isinstance(said, Order)
-    calls = ADAPTER.answer(delivery(body), said, outcome)
+    calls = answers(ADAPTER, delivery(body), said, outcome)
     assert all((call.method, call.name) == ("PUT", outcome) for call in calls)
     return [(call.path, call.json, sorted(call.done)) for call in calls]
 
@@ -287,7 +287,7 @@ def test_nobody_is_told_to_come_where_the_store_delivers() -> None:
 
 
 def test_without_a_store_there_is_no_address_for_an_answer() -> None:
-    assert [told({**PLACED, "store_id": None}, one) for one in get_args(Outcome)] == [[], [], []]
+    assert [told({**PLACED, "store_id": None}, one) for one in get_args(Outcome)] == [[]] * 5
 
 
 def test_the_token_proves_us_too() -> None:

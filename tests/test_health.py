@@ -139,6 +139,18 @@ async def test_metrics(tmp_path: Path) -> None:
     assert jobs(answer.text) == {"ready": 1, "running": 0, "waiting": 0, "held": 0}
 
 
+async def test_orders_at_risk_are_counted_as_long_as_they_are(tmp_path: Path) -> None:
+    gauge = 'receiver_orders_at_risk{connection="plain"}'
+    async with receiving(tmp_path) as run:
+        await run.post(body(order()))
+        for risk, state, count in (("false", "held", 0), ("true", "held", 1), ("true", "dead", 0)):
+            text = f"UPDATE jobs SET at_risk = {risk}, state = '{state}'"
+            await run.inbox.write(lambda box, text=text: box.exec_driver_sql(text))  # type: ignore[misc]
+            said = (await run.client.get("/metrics")).text
+            assert gauge in said
+            assert sample(said, gauge) == count
+
+
 def sample(text: str, name: str) -> float:
     found = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
     return next((float(value) for key, _, value in found if key == name), 0.0)

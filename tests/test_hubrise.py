@@ -27,7 +27,7 @@ from adapters.contract import (
 from adapters.hubrise import ADAPTER, CALLABLE, OVER, charged, dish, money, quantity
 from adapters.payload import Tree
 from adapters.sums import worth
-from tests.goldens import of
+from tests.goldens import answers, of
 
 Json = dict[str, Any]
 
@@ -315,7 +315,7 @@ def statuses(status: str) -> dict[str, list[object]]:
     order = parsed(delivery)
     return {
         outcome: [
-            call.json and call.json["status"] for call in ADAPTER.answer(delivery, order, outcome)
+            call.json and call.json["status"] for call in answers(ADAPTER, delivery, order, outcome)
         ]
         for outcome in ("created", "refused", "ready")
     }
@@ -338,24 +338,24 @@ def test_what_somebody_has_accepted_is_not_put_back(status: str) -> None:
 def test_a_time_that_has_passed_is_not_confirmed() -> None:
     delivery = callback(expected_time="2026-03-13T19:45:00+01:00")
     order = parsed(delivery)
-    (call,) = ADAPTER.answer(delivery, order, "created")
+    (call,) = answers(ADAPTER, delivery, order, "created")
     assert call.json == {"status": "accepted", "confirmed_time": "2026-03-13T19:45:00+01:00"}
     late = replace(delivery, received_at=delivery.received_at + timedelta(hours=2))
-    (call,) = ADAPTER.answer(late, order, "created")
+    (call,) = answers(ADAPTER, late, order, "created")
     assert call.json == {"status": "accepted"}
 
 
 def test_ids_cannot_lead_an_answer_elsewhere() -> None:
     body = json.loads(callback(id="../x?y").body)
     delivery = sent({**body, "location_id": "a/b"})
-    (call,) = ADAPTER.answer(delivery, parsed(delivery), "ready")
+    (call,) = answers(ADAPTER, delivery, parsed(delivery), "ready")
     assert call.path == "/v1/locations/a%2Fb/orders/..%2Fx%3Fy"
 
 
 def test_without_a_location_nothing_is_answered() -> None:
     body = json.loads(callback(location_id=None).body)
     delivery = sent({**body, "location_id": None})
-    assert ADAPTER.answer(delivery, parsed(delivery), "ready") == []
+    assert answers(ADAPTER, delivery, parsed(delivery), "ready") == []
 
 
 def test_delivery_id_is_of_event_and_kind() -> None:

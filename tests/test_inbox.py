@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.contract import Delivery
-from receiver.inbox import claim, operate, search
+from receiver.inbox import claim, operate, polls, search
 from receiver.inbox.dialect import open_engine
 from receiver.inbox.records import (
     Attempt,
@@ -206,10 +206,68 @@ def test_one_held_for_ever_delays_only_its_own(box: Box) -> None:
     assert queues(box.claim(limit=1)) == ["b"]
 
 
-def test_the_longest_due_first_and_no_more_than_asked_for(box: Box) -> None:
-    batch = [incoming(f"d{number}", at=later(seconds=-number)) for number in range(5)]
-    box.keep(*batch)
-    assert queues(box.claim(limit=3)) == ["d4", "d3", "d2"]
+def test_the_first_to_come_first_and_no_more_than_asked_for(box: Box) -> None:
+    box.keep(*(incoming(f"d{number}") for number in range(5)))
+    assert queues(box.claim(limit=3)) == ["d0", "d1", "d2"]
+
+
+# Deadlines
+
+
+def test_the_soonest_deadline_first_whether_new_or_tried_before(box: Box) -> None:
+    box.keep(*(incoming(f"d{number}", deadline=later(minutes=9 - number)) for number in range(3)))
+    for job in box.claim():
+        box.settle(job, waiting(60 * (job.id % 2)))
+    box.keep(incoming("never"), incoming("now", deadline=later(minutes=7.5)))
+    at = later(seconds=60)
+    assert queues(box.claim(limit=2, now=at)) == ["d2", "now"]
+    assert queues(box.claim(now=at)) == ["d1", "d0", "never"]
+
+
+def test_an_answer_that_accepts_comes_before_any_other(box: Box) -> None:
+    box.keep(incoming("d1", "a"), incoming("d2", "b"))
+    first, second = box.claim()
+    box.settle(first, Settlement(state=State.DONE, calls=(call("ready"),)))
+    until = replace(call("created"), deadline=later(minutes=5))
+    box.settle(second, Settlement(state=State.DONE, calls=(until,)))
+    assert queues(box.claim()) == ["answer b", "answer a"]
+
+
+@pytest.mark.parametrize("state", [State.WAITING, State.HELD])
+def test_it_is_woken_for_its_alarm(box: Box, state: State) -> None:
+    box.keep(incoming("d1", deadline=later(minutes=5), alarm_at=later(minutes=3)))
+    job = box.one()
+    assert (job.deadline, job.alarm_at, job.at_risk) == (later(minutes=5), later(minutes=3), False)
+    box.settle(job, Settlement(state=state, due_at=later(hours=1), alarm_at=later(minutes=2)))
+    assert box.claim(now=later(seconds=119)) == []
+    woken = box.one(now=later(seconds=120))
+    assert (woken.deadline, woken.alarm_at) == (later(minutes=5), later(minutes=2))
+    box.settle(woken, Settlement(state=state, due_at=later(hours=1), at_risk=True))
+    assert box.claim(now=later(minutes=59)) == []
+    assert box.do(search.at_risk) == {"plain": 1}
+
+
+def test_it_is_woken_though_its_pos_is_paused(box: Box) -> None:
+    parked(box, incoming("d1"), incoming("d2"))
+    box.do(lambda at: at.exec_driver_sql(f"UPDATE jobs SET alarm_at = {ms(NOW)} WHERE id = 2"))
+    box.do(lambda at: operate.pause_pos(at, "mitte", NOW))
+    job = box.one()
+    assert (job.queue, job.probe) == ("d2", False)
+
+
+def test_what_an_operator_holds_stays_held(box: Box) -> None:
+    box.keep(incoming("d1", alarm_at=later(minutes=3), deadline=later(minutes=5)))
+    box.do(lambda at: operate.act(at, "hold", [1], NOW))
+    assert box.claim(now=later(minutes=4)) == []
+
+
+def test_a_deadline_stays_unless_another_is_known(box: Box) -> None:
+    box.keep(incoming("d1", deadline=later(minutes=5)))
+    box.settle(box.one(), Settlement(state=State.READY))
+    job = box.one()
+    assert job.deadline == later(minutes=5)
+    box.settle(job, Settlement(state=State.READY, deadline=later(minutes=4)))
+    assert box.one().deadline == later(minutes=4)
 
 
 def test_what_is_not_due_is_not_claimed(box: Box) -> None:
@@ -381,7 +439,7 @@ def test_all_of_a_settlement_is_there(box: Box) -> None:
         ms(later(seconds=3)),
     )
     assert (answer["call"], answer["queue"], answer["state"], answer["pos"]) == (
-        call("accept"),
+        call("accept").call,
         "answer plain:o1",
         "ready",
         "@plain",
@@ -417,9 +475,9 @@ def test_an_answer_to_the_platform_waits_for_nothing_of_its_order(box: Box) -> N
     box.keep(incoming("d1", "a"), incoming("d2", "a"))
     box.settle(box.one(), Settlement(state=State.HELD, calls=(call("accept"), call("ready"))))
     answer = box.one()
-    assert answer.call == call("accept")
+    assert answer.call == call("accept").call
     box.settle(answer)
-    assert box.one().call == call("ready")
+    assert box.one().call == call("ready").call
 
 
 def test_answers_run_while_the_pos_is_paused(box: Box) -> None:
@@ -427,7 +485,7 @@ def test_answers_run_while_the_pos_is_paused(box: Box) -> None:
     job = box.one()
     fail(box, 5)
     box.settle(job, Settlement(state=State.WAITING, calls=(call("accept"),)))
-    assert box.one().call == call("accept")
+    assert box.one().call == call("accept").call
 
 
 def test_names_that_no_database_takes_as_they_are(box: Box) -> None:
@@ -691,3 +749,41 @@ def test_counts_and_listing(box: Box) -> None:
     assert listed(text="0% s") == ["d1"]
     assert listed(text="%") == ["d1"]
     assert listed(connection_name="other") == []
+
+
+# Ready
+
+
+def test_two_that_find_an_order_ready_tell_it_once(box: Box) -> None:
+    box.keep(incoming("d1", "plain:o1"))
+    order = order_record(delivery=1)
+    box.settle(box.one(), Settlement(state=State.DONE, orders=(order,)))
+    for told in (1, 0):
+        found = [(order, (replace(call("ready"), delivery=1),))]
+        assert box.do(lambda at, found=found: polls.tell(at, found, NOW)) == told  # type: ignore[misc]
+    (answer,) = box.claim()
+    assert (answer.call, answer.queue, answer.pos) == (
+        call("ready").call,
+        "answer plain:o1",
+        "@plain",
+    )
+
+
+def test_what_is_recorded_later_does_not_undo_that_it_was_told(box: Box) -> None:
+    box.keep(incoming("d1", "plain:o1"), incoming("d2", "plain:o1"))
+    order = order_record(delivery=1)
+    box.settle(box.one(), Settlement(state=State.DONE, orders=(order,)))
+    box.do(lambda at: polls.tell(at, [(order, ())], NOW))
+    box.settle(box.one(), Settlement(state=State.DONE, orders=(order,)))
+    assert box.do(lambda at: search.untold(at, "mitte", ["plain:o1"])) == []
+
+
+def test_a_poll_is_the_worker_s_that_lives(box: Box) -> None:
+    box.beat("one")
+    assert box.do(lambda at: polls.take(at, "mitte", "one"))
+    assert box.do(lambda at: polls.turn(at, "mitte", "one")).ours
+    box.beat("two", now=later(seconds=11))
+    assert not box.do(lambda at: polls.take(at, "mitte", "two"))
+    box.beat("two", now=later(seconds=13))
+    assert box.do(lambda at: polls.take(at, "mitte", "two"))
+    assert not box.do(lambda at: polls.turn(at, "mitte", "one")).ours

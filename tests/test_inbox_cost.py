@@ -29,7 +29,15 @@ from tests.box import (
 
 MANY = 20_000
 SMALL = ("catalogues", "pos_states", "workers")  # a few rows, however much is kept
-PARTIAL = ("jobs_attention", "jobs_awaits", "jobs_due", "jobs_queue", "jobs_running")
+PARTIAL = (
+    "jobs_alarm",
+    "jobs_attention",
+    "jobs_awaits",
+    "jobs_due",
+    "jobs_queue",
+    "jobs_ready",
+    "jobs_running",
+)
 WALK = re.compile(
     rf"SCAN (?!\(|(\d+ )?CONSTANT|{'|'.join(SMALL)}|jobs USING INDEX ({'|'.join(PARTIAL)})$)"
 )

@@ -25,6 +25,7 @@ from adapters.contract import (
 )
 from adapters.lieferando import ADAPTER
 from adapters.sums import gathered, in_proportion, worth
+from tests.goldens import answers
 from tests.test_replay import booked
 
 ARRIVED = datetime(2026, 3, 13, 18, 2, 12, tzinfo=UTC)
@@ -502,11 +503,11 @@ def test_answers() -> None:
     delivery = sent("order", placed(item(1000), cart=1000, id="a/b c"))
     (order,) = ADAPTER.parse(delivery, {})
     assert isinstance(order, Order)
-    (created,) = ADAPTER.answer(delivery, order, "created")
-    (refused,) = ADAPTER.answer(delivery, order, "refused")
+    (created,) = answers(ADAPTER, delivery, order, "created")
+    (refused,) = answers(ADAPTER, delivery, order, "refused")
     assert (created.path, created.json) == ("/order/a%2Fb%20c/sent-to-pos-success", {})
     assert refused.path == "/order/a%2Fb%20c/sent-to-pos-failed"
-    assert ADAPTER.answer(delivery, order, "ready") == []
+    assert answers(ADAPTER, delivery, order, "ready") == []
 
 
 def test_jets_key_is_not_the_one_that_jet_has() -> None:

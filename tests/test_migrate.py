@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from receiver.inbox import claim
 from receiver.inbox.dialect import open_engine
 from receiver.inbox.migrate import configuration, migrate, newest, revision
 from receiver.inbox.tables import metadata
@@ -79,20 +81,24 @@ def test_what_postgresql_would_be_told_is_the_same() -> None:
         for table in metadata.sorted_tables
         for index in table.indexes
     ]
-    assert sorted(folded(map(plain, said.getvalue().split(";")))) == sorted(["", *map(plain, made)])
+    told = carried_out(list(map(plain, said.getvalue().split(";"))))
+    assert sorted(told) == sorted(["", *map(plain, made)])
 
 
-def folded(statements: Iterable[str]) -> list[str]:
-    """Columns added later stand where their table is made, behind the others."""
-    whole: list[str] = []
+def carried_out(statements: list[str]) -> list[str]:
+    """What was added and dropped later, as if all had been made so at once."""
+    made: list[str] = []
     for statement in statements:
-        added = re.fullmatch(r"ALTER TABLE (\w+) ADD COLUMN (.+)", statement)
-        if added:
-            place = next(n for n, one in enumerate(whole) if f"CREATE TABLE {added[1]} (" in one)
-            whole[place] = whole[place].replace(", PRIMARY KEY", f", {added[2]}, PRIMARY KEY", 1)
+        if added := re.fullmatch(r"ALTER TABLE (\w+) ADD COLUMN (.+)", statement):
+            place = next(
+                i for i, s in enumerate(made) if s.startswith(f"CREATE TABLE {added[1]} (")
+            )
+            made[place] = made[place].replace(", PRIMARY KEY", f", {added[2]}, PRIMARY KEY", 1)
+        elif dropped := re.fullmatch(r"DROP INDEX (\w+)", statement):
+            made = [one for one in made if not one.startswith(f"CREATE INDEX {dropped[1]} ")]
         else:
-            whole.append(statement)
-    return whole
+            made.append(statement)
+    return made
 
 
 def plain(statement: str) -> str:
@@ -154,3 +160,28 @@ def test_all_the_way_back(database_url: str, engine: Engine) -> None:
 
 def tables(connection: Connection) -> set[str]:
     return set(inspect(connection).get_table_names())
+
+
+def test_what_was_kept_before_is_as_if_it_had_no_deadline(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'box.db'}"
+    config = configuration()
+    engine = open_engine(url, writes=True)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        connection.exec_driver_sql(
+            "INSERT INTO deliveries VALUES (1, 'plain', 'd1', 'POST', '', '', '{}', x'', 0, 1)"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO jobs (delivery, connection, queue, overtakes, pos, lane, state, due_at,"
+            " since, sent, updated_at)"
+            " VALUES (1, 'plain', 'q', 0, 'm', 'plain m', 'ready', 0, 0, 0, 0)"
+        )
+    for to in ("head", "0002", "head"):
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            (command.downgrade if to == "0002" else command.upgrade)(config, to)
+    with engine.begin() as connection:
+        (job,), _ = claim.claim(connection, worker="me", limit=1, now=datetime.now(UTC))
+    engine.dispose()
+    assert (job.queue, job.deadline, job.alarm_at, job.at_risk) == ("q", None, None, False)

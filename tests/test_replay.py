@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from adapters.contract import Cancellation, Event, Line, Order, Outcome, Owner, PaymentUpdate
+from adapters.contract import Cancellation, Event, Line, Order, Outcome, Owner, PaymentUpdate, Told
 from receiver.errors import Held, Unmapped
 from receiver.oktopos.mapping import create_body, payment_body, status_body
 from receiver.settings.model import Connection, Pos
@@ -86,10 +86,11 @@ def test_answers(fixture: Fixture, accept: bool) -> None:
     delivery = fixture.signed()
     _, events = parse_to_end(fixture, delivery)
     answers = {
-        outcome: [as_json(call) for call in fixture.adapter.answer(delivery, order, outcome)]
+        outcome: [as_json(call) for call in fixture.adapter.answer(delivery, order, told)]
         for order in events
         if isinstance(order, Order)
         for outcome in get_args(Outcome)
+        for told in [Told(outcome, delivery.received_at)]
     }
     said = {outcome: calls for outcome, calls in answers.items() if calls}
     compare(fixture.folder / "answers.json", said, accept=accept)

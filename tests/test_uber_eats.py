@@ -12,7 +12,7 @@ from adapters.contract import Delivery, Fetch, Identity, Line, Order, Unreadable
 from adapters.payload import Tree
 from adapters.sums import agreeing, worth
 from adapters.uber_eats import ADAPTER, cents
-from tests.goldens import Fixture, of
+from tests.goldens import Fixture, answers, of
 
 ORDER = "6c69fd0d-c886-58ba-be02-e760befd9e2e"
 
@@ -120,7 +120,7 @@ def test_cancellation_overtakes_however_it_is_spelt() -> None:
 def test_ready_is_not_said_of_a_legacy_order() -> None:
     legacy = recorded("legacy")
     order = parsed(legacy.unsigned(), json.loads(legacy.fetched()["order"]))
-    assert ADAPTER.answer(legacy.unsigned(), order, "ready") == []
+    assert answers(ADAPTER, legacy.unsigned(), order, "ready") == []
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from adapters.contract import (
 from adapters.payload import Tree
 from adapters.sums import ours, worth
 from adapters.wolt import ADAPTER, dishes, fee, price
-from tests.goldens import SECRET, Fixture, of
+from tests.goldens import SECRET, Fixture, answers, of
 
 Json = dict[str, Any]
 
@@ -163,7 +163,7 @@ def steps(order: Order, status: str) -> list[str]:
     calls = [
         call
         for outcome in ("created", "refused", "ready")
-        for call in ADAPTER.answer(notice(status=status), order, outcome)
+        for call in answers(ADAPTER, notice(status=status), order, outcome)
     ]
     return [call.path.removeprefix(f"/orders/{ID}/") for call in calls]
 
@@ -185,7 +185,7 @@ def test_only_what_was_just_placed_is_accepted_or_rejected(changes: Json, accept
 
 def test_without_a_time_none_is_promised() -> None:
     order = parsed({**ORDER, "delivery": {**ORDER["delivery"], "time": None}})
-    (call,) = ADAPTER.answer(notice(), order, "created")
+    (call,) = answers(ADAPTER, notice(), order, "created")
     assert (call.path, call.json) == (f"/orders/{ID}/self-delivery/accept", None)
 
 

@@ -49,6 +49,17 @@ CALLS = (
         body={"merchant_supplied_id": str},
         status=202,
     ),
+    Expected(
+        name="cancellation",
+        method="PATCH",
+        path=f"{ORDER}/cancellation",
+        headers=AGENT,
+        body={
+            "cancel_reason": one_of("ITEM_OUT_OF_STOCK STORE_CLOSED KITCHEN_BUSY OTHER"),
+            "cancel_details?": str,
+        },
+        status=202,
+    ),
 )
 
 

@@ -42,6 +42,13 @@ SUITE = (
     ),
     Expected(name="ready", method="POST", path=f"{ORDER}/ready", body={}, status=204),
     Expected(
+        name="cancel",
+        method="POST",
+        path=f"{ORDER}/cancel",
+        body={"cancellation_reason": {"type": str, "info?": str, "client_error_code?": str}},
+        status=204,
+    ),
+    Expected(
         name="list",
         method="GET",
         path="/v1/delivery/store/[^/]+/orders",
@@ -97,6 +104,13 @@ LEGACY = (
         method="POST",
         path=f"{LEGACY_ORDER}/deny_pos_order",
         body={"reason": LEGACY_DENIAL},
+        status=204,
+    ),
+    Expected(
+        name="cancel",
+        method="POST",
+        path=f"{LEGACY_ORDER}/cancel",
+        body={"reason": str, "details?": str},
         status=204,
     ),
 )

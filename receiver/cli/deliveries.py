@@ -3,22 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from enum import Enum
 from typing import Annotated, Any
 
 import typer
 
 from adapters.contract import Delivery
 from receiver.cli.explain import FAILED, Failure, complain
-from receiver.cli.setup import box
-from receiver.cli.shown import JobIds, Json, local, plain, print_json, print_table, with_times
+from receiver.cli.setup import box, settings
+from receiver.cli.shown import (
+    JobIds,
+    Json,
+    local,
+    plain,
+    print_json,
+    print_table,
+    utc,
+    with_times,
+)
 from receiver.inbox import operate, search
 from receiver.inbox.records import State
-from receiver.inbox.tables import OPEN_STATES
+from receiver.inbox.tables import NEVER, OPEN_STATES
 from receiver.pipeline.tools import now
+from receiver.pipeline.withdrawing import Withdrawn, withdraw
 
 app = typer.Typer(
     help="What came, what became of it, and what to do about it.", no_args_is_help=True
 )
+
+
+class Why(Enum):
+    """adapters.contract.Reason, as an option takes it."""
+
+    ITEM_UNAVAILABLE = "item_unavailable"
+    CLOSED = "closed"
+    TECHNICAL = "technical"
+
 
 Id = Annotated[int, typer.Argument(min=1, max=2**63 - 1, metavar="ID", help="As in the list.")]
 COLUMNS = ("id", "connection", "delivery id", "queue", "state", "reason", "received", "arrivals")
@@ -84,8 +105,13 @@ def show(
 
 def detail_json(found: Mapping[str, Any]) -> dict[str, Any]:
     steps = [with_times(step) for step in found["attempts"]]
-    flags = {name: bool(found[name]) for name in ("overtakes", "sent")}
-    return {**with_times(found), **flags, "attempts": steps}
+    flags = {name: bool(found[name]) for name in ("overtakes", "sent", "at_risk")}
+    until = {"deadline": deadline_of(found), "alarm_at": utc(found["alarm_at"])}
+    return {**with_times(found), **flags, **until, "attempts": steps}
+
+
+def deadline_of(found: Mapping[str, Any]) -> str | None:
+    return None if found["deadline"] >= NEVER else utc(found["deadline"])
 
 
 def request_json(delivery: Delivery) -> dict[str, Any]:
@@ -97,13 +123,19 @@ def request_json(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def print_detail(found: Mapping[str, Any], request: Mapping[str, Any] | None) -> None:
-    typer.echo(f"job {found['id']}")
+def facts_of(found: Mapping[str, Any]) -> dict[str, object]:
     facts = {name.replace("_", " "): found[name] for name in FACTS}
     facts["received"] = local(found["received_at"])
     if found["state"] in OPEN_STATES:
         facts["due"] = local(found["due_at"])
-    for name, value in facts.items():
+    if found["deadline"] < NEVER:
+        facts["deadline"] = local(found["deadline"])
+    return facts
+
+
+def print_detail(found: Mapping[str, Any], request: Mapping[str, Any] | None) -> None:
+    typer.echo(f"job {found['id']}")
+    for name, value in facts_of(found).items():
         typer.echo(plain(f"  {name:<12} {'' if value is None else value}".rstrip()))
     if found["call"]:
         typer.echo(plain(f"  answer       {found['call']}"))
@@ -134,6 +166,35 @@ def hold(ids: JobIds, as_json: Json = False) -> None:
 def discard(ids: JobIds, as_json: Json = False) -> None:
     """Give them up: they are dead, and no longer in anyone's way."""
     act("discard", ids, as_json=as_json)
+
+
+@app.command()
+def cancel(
+    job: Id,
+    reason: Annotated[
+        Why, typer.Option(help="What OktoPOS and the platform are told as the reason.")
+    ] = Why.TECHNICAL,
+    as_json: Json = False,
+) -> None:
+    """Cancel the order of a delivery, at OktoPOS and at its platform."""
+    with box(writes=True) as opened:
+        done = withdraw(opened, settings(), job, reason.value, now())
+    if as_json:
+        print_json([asdict(one) for one in done])
+    elif not done:
+        complain(f"{job}: no order came of it; receiver deliveries show {job}")
+    for one in done if not as_json else ():
+        typer.echo(canceled(one)) if one.begun else complain(canceled(one))
+    if not done or not all(one.begun for one in done):
+        raise typer.Exit(FAILED)
+
+
+def canceled(one: Withdrawn) -> str:
+    if not one.begun:
+        return f"{one.order_id}: it is {one.was} already, or about to be canceled"
+    if one.told:
+        return f"{one.order_id}: is being canceled, its platform is told"
+    return f"{one.order_id}: is being canceled at OktoPOS; cancel it at its platform yourself"
 
 
 def act(name: operate.ActionName, ids: Sequence[int], *, as_json: bool) -> None:

@@ -7,25 +7,30 @@ from typing import Annotated, Any
 
 import typer
 
+from adapters.contract import nothing
 from receiver.cli.explain import Failure
 from receiver.cli.setup import box, settings
 from receiver.cli.shown import Json, local, print_json, print_table, with_times
 from receiver.inbox import by_hand, operate
+from receiver.inbox.records import platform
 from receiver.pipeline.tools import now
+from receiver.settings import Settings
 
 app = typer.Typer(help="Which POS are open, and pausing them.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="As in the settings: pos.<name>, or default.")]
+Name = Annotated[
+    str, typer.Argument(help="pos.<name> in the settings, or default; a platform: @<connection>.")
+]
 COLUMNS = ("pos", "state", "failures", "reason", "next probe", "waiting")
 STATES = {None: "open", "failing": "paused: it fails", "operator": "paused by an operator"}
 
 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
-    """Every POS: open or paused, why, and how many jobs wait for it."""
+    """Every POS, and with an @ every platform that is told: open or paused, why, how many wait."""
     found = settings()
     with by_hand.opened(found.database_url) as opened:
-        rows = operate.pos_overview(opened, list(found.pos))
+        rows = operate.pos_overview(opened, known(found))
     if as_json:
         print_json([with_times(row) for row in rows])
     else:
@@ -62,6 +67,16 @@ def resume(name: Name) -> None:
 
 
 def demand(name: str) -> None:
-    known = settings().pos
-    if name not in known:
-        raise Failure(f"no POS is called {name}; there are: {', '.join(known)}")
+    names = known(settings())
+    if name not in names:
+        raise Failure(f"no POS is called {name}; there are: {', '.join(names)}")
+
+
+def known(found: Settings) -> list[str]:
+    """The POS, then whoever is told of orders."""
+    told = [
+        platform(each.name)
+        for each in found.connections.values()
+        if each.answers and each.adapter.answer is not nothing
+    ]
+    return [*found.pos, *told]

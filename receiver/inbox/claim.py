@@ -8,7 +8,7 @@ goes back, marked as perhaps already sent.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import (
     LABEL_STYLE_TABLENAME_PLUS_COL,
+    ColumnElement,
     Connection,
     and_,
     bindparam,
@@ -33,10 +34,12 @@ from adapters.contract import Delivery
 from receiver.inbox.records import Job, PosState, moment, ms
 from receiver.inbox.sql import rows, run, upsert
 from receiver.inbox.tables import (
-    OPEN,
-    OPEN_STATES,
+    ALARMED,
+    NEVER,
+    READY,
     RUNNING,
     STANDING_STATES,
+    WAITING,
     among,
     attempts,
     deliveries,
@@ -65,24 +68,31 @@ IN_THE_WAY = exists().where(
 )
 
 
-NEXT_LANE = (
-    select(jobs.c.lane, jobs.c.pos)
-    .where(OPEN, jobs.c.lane > bindparam("after"))
+OPEN: Mapping[str, ColumnElement[bool]] = {"waiting": WAITING, "ready": READY}
+NEXT_LANE = {
+    state: select(jobs.c.lane, jobs.c.pos)
+    .where(condition, jobs.c.lane > bindparam("after"))
     .order_by(jobs.c.lane)
     .limit(1)
-)
-NEXT_JOBS = (
-    select(jobs.c.id, jobs.c.queue, jobs.c.overtakes)
+    for state, condition in OPEN.items()
+}
+NEXT_JOBS = {
+    state: select(jobs.c.id, jobs.c.queue, jobs.c.overtakes, jobs.c.deadline)
     .where(
-        OPEN,
+        condition,
         jobs.c.lane == bindparam("of"),
-        jobs.c.state == bindparam("in_state"),
         jobs.c.due_at <= bindparam("now"),
         not_(IN_THE_WAY),
     )
-    .order_by(jobs.c.due_at, jobs.c.id)
+    .order_by(jobs.c.deadline, jobs.c.id)
     .limit(bindparam("room"))
     .with_for_update(of=jobs, skip_locked=True)
+    for state, condition in OPEN.items()
+}
+WAKE = (
+    update(jobs)
+    .where(ALARMED, jobs.c.alarm_at <= bindparam("now"))
+    .values(state="ready", due_at=bindparam("now"), updated_at=bindparam("now"))
 )
 WHOLE = (
     select(jobs, deliveries)
@@ -116,8 +126,10 @@ def claim(
 
     Each lane gets its share and no more, so that there is room for the rest; `under_way` counts
     what the worker has of each. A paused POS gets, when it is due, one job to probe it with;
-    beside it only a first look is taken, so that it is known what is on its way.
+    beside it only a first look is taken, so that it is known what is on its way, and a last one at
+    what must be accepted soon. Of each lane those come first that must be accepted soonest.
     """
+    run(connection, WAKE, now=ms(now))
     paused = paused_pos(connection)
     queues: dict[str, int] = {}  # one of each
     probes: set[int] = set()
@@ -126,13 +138,13 @@ def claim(
         state = paused.get(pos or "")
         room = min(PER_LANE - under_way.get(name, 0), limit - len(queues))
         if state and due(state, now):
-            found = next_jobs(connection, name, 1, OPEN_STATES, now, queues)
+            found = next_jobs(connection, name, 1, OPEN, now, queues)
             probes |= set(found.values())
             if found:
                 put_off(connection, state.pos, now)
                 paused[state.pos] = replace(state, probe_at=now + PROBE)
         else:
-            states = ("ready",) if state else ("waiting", "ready")
+            states = ("ready",) if state else tuple(OPEN)
             found = next_jobs(connection, name, room, states, now, queues)
         queues |= found
     return take(connection, list(queues.values()), probes, worker, now), paused
@@ -140,30 +152,35 @@ def claim(
 
 def lanes_in_use(connection: Connection) -> Iterator[tuple[str, str | None]]:
     """Every lane with an open job in it, and its POS: one look at the index for each."""
-    after = ""
-    while found := rows(connection, NEXT_LANE, after=after):
-        after, pos = found[0]
-        yield after, pos
+    known: set[str] = set()
+    for look in NEXT_LANE.values():
+        after = ""
+        while found := rows(connection, look, after=after):
+            after, pos = found[0]
+            if after not in known:
+                yield after, pos
+            known.add(after)
 
 
 def next_jobs(
     connection: Connection,
     lane: str,
     room: int,
-    states: Sequence[str],
+    states: Iterable[str],
     now: datetime,
     taken: Collection[str],
 ) -> dict[str, int]:
-    """The lane's next jobs, one of each queue: what overtakes before what it overtakes."""
+    """The lane's next jobs, one of each queue, the soonest deadline first; but what overtakes
+    before what it overtakes."""
     if room <= 0:
         return {}
     found = [
         row
         for state in states
-        for row in rows(connection, NEXT_JOBS, of=lane, in_state=state, now=ms(now), room=room)
+        for row in rows(connection, NEXT_JOBS[state], of=lane, now=ms(now), room=room)
     ]
     first: dict[str, int] = {}
-    for number, queue, _ in sorted(found, key=lambda row: not row[2]):
+    for number, queue, *_ in sorted(found, key=lambda row: (not row[2], row[3], row[0])):
         if queue not in taken:
             first.setdefault(queue, number)
     return dict(list(first.items())[:room])
@@ -217,6 +234,9 @@ def job(row: Any, *, probe: bool = False) -> Job:
         call=row["jobs_call"],
         cleared=bool(row["jobs_cleared"]),
         probe=probe,
+        deadline=None if row["jobs_deadline"] >= NEVER else moment(row["jobs_deadline"]),
+        alarm_at=None if row["jobs_alarm_at"] is None else moment(row["jobs_alarm_at"]),
+        at_risk=bool(row["jobs_at_risk"]),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from pydantic_core import to_json
 from sqlalchemy import Connection, bindparam, select, update
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from receiver.inbox.dialect import next_ids
 from receiver.inbox.records import Incoming, lane, ms
 from receiver.inbox.sql import insert_many, rows, run
-from receiver.inbox.tables import deliveries, jobs
+from receiver.inbox.tables import NEVER, deliveries, jobs
 
 DELIVERY_COLUMNS = (
     "id",
@@ -35,6 +36,8 @@ JOB_COLUMNS = (
     "since",
     "sent",
     "updated_at",
+    "deadline",
+    "alarm_at",
 )
 NEW_ONLY = "ON CONFLICT (connection, delivery_id) DO NOTHING"
 INSERTED = select(deliveries.c.id).where(
@@ -92,4 +95,9 @@ def delivery_row(number: int, one: Incoming) -> tuple[object, ...]:
 def job_row(row: int, one: Incoming) -> tuple[object, ...]:
     at, way = ms(one.delivery.received_at), lane(one.connection, one.pos)
     start = (row, one.connection, one.queue, one.overtakes, one.pos, way)
-    return (*start, "ready", at, at, False, at)
+    return (*start, "ready", at, at, False, at, *until(one.deadline, one.alarm_at))
+
+
+def until(deadline: datetime | None, alarm_at: datetime | None) -> tuple[int, int | None]:
+    """As a job's last two columns have it."""
+    return ms(deadline) if deadline else NEVER, ms(alarm_at) if alarm_at else None

@@ -10,9 +10,18 @@ from typing import Any, Literal, TypeAlias
 from sqlalchemy import Connection, func, select, update
 
 from receiver.inbox import search
-from receiver.inbox.records import State, ms
+from receiver.inbox.keep import JOB_COLUMNS, until
+from receiver.inbox.records import OrderRecord, State, lane, ms
 from receiver.inbox.sql import insert_many, upsert
-from receiver.inbox.tables import OPEN_STATES, among, attempts, deliveries, jobs, pos_states
+from receiver.inbox.tables import (
+    OPEN_STATES,
+    STANDING,
+    among,
+    attempts,
+    deliveries,
+    jobs,
+    pos_states,
+)
 
 ActionName: TypeAlias = Literal["replay", "hold", "discard"]
 
@@ -65,6 +74,14 @@ def act(
     return [Done(one, states.get(one), one in moved) for one in asked]
 
 
+def add_order_job(connection: Connection, order: OrderRecord, call: str, now: datetime) -> None:
+    """What an operator wants done to an order, in the order's queue, before all that is open."""
+    at, pos = ms(now), order.pos or None
+    goes = (order.delivery, order.connection, order.order_id, True, pos)
+    row = (*goes, lane(order.connection, pos), "ready", at, at, False, at, *until(None, None), call)
+    insert_many(connection, jobs, (*JOB_COLUMNS, "call"), [row])
+
+
 def begin_now(connection: Connection, name: str, delivery_id: str, now: datetime) -> None:
     """The delivery's job as if it had arrived just now: retries are given up a day from here."""
     row = select(deliveries.c.id).where(
@@ -82,7 +99,7 @@ def pos_overview(connection: Connection, names: Sequence[str]) -> list[dict[str,
     states = {row["pos"]: row for row in search.pos_list(connection)}
     query = (
         select(jobs.c.pos, func.count())
-        .where(among(jobs.c.state, *OPEN_STATES), jobs.c.pos.in_(names))
+        .where(STANDING, among(jobs.c.state, *OPEN_STATES), jobs.c.pos.in_(names))
         .group_by(jobs.c.pos)
     )
     waiting = {row[0]: row[1] for row in connection.execute(query)}

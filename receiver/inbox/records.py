@@ -25,8 +25,9 @@ class State(StrEnum):
     DEAD = "dead"  # gave up; an operator may replay
 
 
-OrderState = Literal["expected", "created", "canceled", "refused"]
-"""expected: on its way · created: OktoPOS has it · canceled: at OktoPOS, or never to be created."""
+OrderState = Literal["expected", "created", "canceled", "refused", "denied"]
+"""expected: on its way · created: OktoPOS has it · canceled: at OktoPOS, or never to be created ·
+refused: by OktoPOS · denied: its platform was told that it never will be, so it never is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Incoming:
     queue: str
     pos: str | None
     overtakes: bool
+    deadline: datetime | None = None  # as far as the platform gives every order the same time
+    alarm_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,18 @@ class Job:
     failures: int
     sent: bool
     since: datetime
-    call: str | None  # JSON of an answer to the platform; None: the delivery itself
+    call: str | None  # JSON of an answer to the platform, or of what an operator wants done to an
+    # order; None: the delivery itself
     cleared: bool = False  # an operator has looked: it may be sent again
     probe: bool = False  # finds out whether a paused POS is back
+    deadline: datetime | None = None  # of its order, at the platform
+    alarm_at: datetime | None = None  # when there is still time to do something
+    at_risk: bool = False  # the alarm was raised already
+
+    @property
+    def answers(self) -> bool:
+        """Whether it goes to the platform."""
+        return self.call is not None and self.pos == platform(self.connection)
 
     @property
     def lane(self) -> str:
@@ -79,6 +91,8 @@ class OrderRecord:
     tip: int | None = None  # minor units
     cancellation: str | None = None
     figures: str | None = None  # JSON, for the report
+    delivery: int | None = None  # the row of the delivery that it came with last
+    answering: str | None = None  # JSON: what answers are made from
     references: tuple[str, ...] = ()  # what a payment may call it; written, not read back
 
 
@@ -100,6 +114,16 @@ class Attempt:
     outcome: str
     detail: str
     answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a platform is to be told: a job of its own."""
+
+    call: str  # JSON
+    delivery: int | None = None  # the row of the one its order came with; None: the job's own
+    deadline: datetime | None = None
+    alarm_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +155,10 @@ class Settlement:
     payments: tuple[PaymentRecord, ...] = ()
     payment_references: tuple[tuple[str, str], ...] = ()  # (payment id, reference)
     verdicts: tuple[PosVerdict, ...] = ()
-    calls: tuple[str, ...] = ()  # answers to the platform, each a job of its own
+    calls: tuple[Answer, ...] = ()  # to the platform
+    deadline: datetime | None = None  # None: as it was
+    alarm_at: datetime | None = None
+    at_risk: bool = False
     wakes_queue: bool = False  # what stands in the same queue looks again, held or not
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,9 +18,11 @@ from sqlalchemy import (
     update,
 )
 
+from adapters.contract import Delivery
 from receiver.inbox.claim import delivery
 from receiver.inbox.records import OrderRecord, PaymentRecord, State, moment, ms, storable
 from receiver.inbox.tables import (
+    ATTENTION,
     STANDING_STATES,
     among,
     attempts,
@@ -32,6 +34,8 @@ from receiver.inbox.tables import (
     payments,
     pos_states,
 )
+
+AT_ONCE = 500  # names in one statement
 
 
 def order(connection: Connection, order_id: str) -> OrderRecord | None:
@@ -49,8 +53,58 @@ def orders_called(connection: Connection, reference: str) -> list[OrderRecord]:
 
 
 def order_record(row: RowMapping) -> OrderRecord:
-    values = dict(row)
+    values = {name: value for name, value in row.items() if name != "ready_at"}
     return OrderRecord(**{**values, "created_at": moment(values["created_at"])})
+
+
+def untold(connection: Connection, pos: str, order_ids: Collection[str]) -> list[OrderRecord]:
+    """Those that stand at the POS and of which their platform was not told yet."""
+    asked = list(map(storable, order_ids))
+    found = []
+    for start in range(0, len(asked), AT_ONCE):
+        query = select(orders).where(
+            orders.c.order_id.in_(asked[start : start + AT_ONCE]),
+            orders.c.pos == pos,
+            orders.c.state == "created",
+            orders.c.ready_at.is_(None),
+        )
+        found += [order_record(row) for row in connection.execute(query).mappings()]
+    return found
+
+
+def orders_of(connection: Connection, job_id: int) -> list[OrderRecord]:
+    """What the delivery behind a job brought, or is about."""
+    query = select(jobs.c.delivery, jobs.c.queue).where(jobs.c.id == job_id)
+    row = connection.execute(query).first()
+    if row is None:
+        return []
+    brought = select(orders).where(orders.c.delivery == row[0])
+    found = [order_record(one) for one in connection.execute(brought).mappings()]
+    named = order(connection, row[1].removeprefix("answer "))
+    return found or ([named] if named else [])
+
+
+def delivery_of(connection: Connection, row: int) -> Delivery | None:
+    """By its row, byte for byte."""
+    query = select(deliveries).where(deliveries.c.id == row)
+    found = connection.execute(query).mappings().first()
+    return delivery(found) if found else None
+
+
+def given_up_unsure(connection: Connection, queue: str) -> bool:
+    """Whether an order of this queue may stand at its POS by a try that nobody goes on with."""
+    query = select(jobs.c.id).where(
+        jobs.c.queue == queue, ATTENTION, jobs.c.state == "dead", jobs.c.sent
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def at_risk(connection: Connection) -> dict[str, int]:
+    """How many orders of each connection may miss their deadline."""
+    query = select(jobs.c.connection, func.count()).where(
+        among(jobs.c.state, *STANDING_STATES), jobs.c.at_risk
+    )
+    return {row[0]: row[1] for row in connection.execute(query.group_by(jobs.c.connection))}
 
 
 def payment(connection: Connection, pos: str, order_id: str) -> PaymentRecord | None:
@@ -123,7 +177,7 @@ def listing(
             jobs.c.failures,
             deliveries.c.received_at,
             deliveries.c.arrivals,
-            jobs.c.call.is_not(None).label("answer"),
+            jobs.c.pos.startswith("@").label("answer"),
         )
         .join(deliveries, deliveries.c.id == jobs.c.delivery)
         .order_by(jobs.c.id.desc())
@@ -200,6 +254,7 @@ def change(
             awaits=None,
             updated_at=ms(now),
             cleared=to is State.READY,
+            alarm_at=None if to is State.HELD else jobs.c.alarm_at,  # whoever holds it looks at it
         )
         .returning(jobs.c.id)
     )

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
-from functools import cache
 
-from sqlalchemy import Connection, Update, and_, bindparam, exists, select, update
+from sqlalchemy import Connection, bindparam, exists, select, update
 
 from receiver.inbox import articles
-from receiver.inbox.keep import JOB_COLUMNS
+from receiver.inbox.keep import JOB_COLUMNS, until
 from receiver.inbox.records import (
+    Answer,
     Attempt,
     Job,
-    OrderRecord,
-    PaymentRecord,
     Settled,
     Settlement,
     lane,
@@ -22,7 +21,8 @@ from receiver.inbox.records import (
     platform,
     storable,
 )
-from receiver.inbox.sql import insert_many, rows, run, upsert
+from receiver.inbox.sql import insert_many, rows, run
+from receiver.inbox.standing import record_order, record_payment, record_payment_reference
 from receiver.inbox.tables import (
     ATTENTION,
     STANDING,
@@ -32,7 +32,6 @@ from receiver.inbox.tables import (
     order_references,
     orders,
     payment_references,
-    payments,
 )
 from receiver.inbox.verdicts import judge, probe_again
 
@@ -53,19 +52,14 @@ OURS = (
         lane=bindparam("new_lane"),
         queue=bindparam("new_queue"),
         awaits=bindparam("new_awaits"),
+        deadline=bindparam("new_deadline"),
+        alarm_at=bindparam("new_alarm"),
+        at_risk=bindparam("new_risk"),
         cleared=False,
         owner=None,
         updated_at=bindparam("now"),
     )
 )
-
-
-@cache
-def waiting_for(count: int) -> Update:
-    """Whoever waits for one of so many names, but for one."""
-    names = [bindparam(f"name{place}", type_=jobs.c.awaits.type) for place in range(count)]
-    waits = and_(jobs.c.awaits.in_(names), jobs.c.state == "waiting")
-    return update(jobs).where(waits, jobs.c.id != bindparam("me")).values(due_at=bindparam("now"))
 
 
 MISSED_ORDER = (
@@ -80,10 +74,6 @@ MISSED_ORDER = (
         ),
     )
     .values(due_at=bindparam("now"))
-)
-KNOWN_AS = select(payment_references.c.reference).where(
-    payment_references.c.connection == bindparam("of"),
-    payment_references.c.payment_id == bindparam("payment"),
 )
 MISSED_NAME = (
     update(jobs)
@@ -116,6 +106,7 @@ WAITING_BEHIND = select(jobs.c.id).where(jobs.c.queue == bindparam("of"), STANDI
 
 def settle(connection: Connection, job: Job, settlement: Settlement, now: datetime) -> Settled:
     """Writes the settlement; nothing is written when the job is no longer ours."""
+    deadline, alarm_at = until(settlement.deadline or job.deadline, settlement.alarm_at)
     ours = run(
         connection,
         OURS,
@@ -130,6 +121,9 @@ def settle(connection: Connection, job: Job, settlement: Settlement, now: dateti
         new_lane=lane(job.connection, settlement.pos or job.pos),
         new_queue=settlement.queue or job.queue,
         new_awaits=settlement.awaits and storable(settlement.awaits),
+        new_deadline=deadline,
+        new_alarm=alarm_at,
+        new_risk=settlement.at_risk,
         now=ms(now),
     )
     if not ours:
@@ -146,7 +140,7 @@ def settle(connection: Connection, job: Job, settlement: Settlement, now: dateti
         judge(connection, verdict, now)
     if job.probe and not settlement.verdicts:  # it asked the POS nothing: the next one may
         probe_again(connection, job.pos, now)
-    add_calls(connection, job, settlement.calls, now)
+    add_answers(connection, job, settlement.calls, now)
     woken += [look_again(connection, job, settlement, now), len(settlement.calls)]
     behind = rows(connection, WAITING_BEHIND, of=job.queue)
     return Settled(ours=True, more=bool(behind) or any(woken))
@@ -190,71 +184,28 @@ def record_attempts(
     )
 
 
-def record_order(connection: Connection, job: Job, order: OrderRecord, now: datetime) -> int:
-    """The order as it now is, and its names; how many waited for one of them."""
-    upsert(
+def add_answers(connection: Connection, job: Job, answers: Sequence[Answer], now: datetime) -> None:
+    add(
         connection,
-        orders,
-        {
-            "order_id": order.order_id,
-            "connection": order.connection,
-            "pos": order.pos,
-            "platform_id": storable(order.platform_id),
-            "state": order.state,
-            "internal_id": order.internal_id,
-            "display_id": order.display_id and storable(order.display_id),
-            "total": order.total,
-            "tip": order.tip,
-            "cancellation": order.cancellation,
-            "figures": order.figures,
-            "created_at": ms(order.created_at),
-        },
-    )
-    names = list(map(storable, order.references))
-    named = [{"reference": name, "order_id": order.order_id} for name in names]
-    upsert(connection, order_references, *named)
-    if order.state == "expected":
-        return 0  # nothing new to see
-    return wake(connection, job, names, now)
-
-
-def record_payment(connection: Connection, payment: PaymentRecord) -> None:
-    upsert(
-        connection,
-        payments,
-        {
-            "pos": payment.pos,
-            "order_id": payment.order_id,
-            "status": payment.status,
-            "at": ms(payment.at),
-            "reversal": payment.reversal,
-        },
+        [replace(one, delivery=one.delivery or job.delivery_row) for one in answers],
+        of=job.connection,
+        queue=job.queue,
+        now=now,
     )
 
 
-def record_payment_reference(
-    connection: Connection, job: Job, payment_id: str, reference: str, now: datetime
-) -> int:
-    """What later events of the payment are found by; how many waited for it."""
-    payment_id, reference = storable(payment_id), storable(reference)
-    row = {"connection": job.connection, "payment_id": payment_id}
-    if rows(connection, KNOWN_AS, of=job.connection, payment=payment_id) == [(reference,)]:
-        return 0  # nothing new to see
-    upsert(connection, payment_references, {**row, "reference": reference})
-    return wake(connection, job, [payment_id], now)
-
-
-def wake(connection: Connection, job: Job, names: Sequence[str], now: datetime) -> int:
-    """Those who wait for one of the names look again; how many they are."""
-    if not names:
-        return 0
-    awaited = {f"name{place}": name for place, name in enumerate(names)}
-    return run(connection, waiting_for(len(names)), me=job.id, now=ms(now), **awaited)
-
-
-def add_calls(connection: Connection, job: Job, calls: Sequence[str], now: datetime) -> None:
+def add(
+    connection: Connection, answers: Sequence[Answer], *, of: str, queue: str, now: datetime
+) -> None:
     """Answers to the platform, in a queue of their own: they never stand in the POS's way."""
-    at, peer = ms(now), platform(job.connection)
-    goes = (job.delivery_row, job.connection, f"answer {job.queue}", False, peer)
-    start = (*goes, lane(job.connection, peer), "ready", at, at, False, at)
-    insert_many(connection, jobs, (*JOB_COLUMNS, "call"), [(*start, call) for call in calls])
+    at, peer = ms(now), platform(of)
+    goes = (of, f"answer {queue}", False, peer, lane(of, peer), "ready", at, at, False, at)
+    insert_many(
+        connection,
+        jobs,
+        (*JOB_COLUMNS, "call"),
+        [
+            (one.delivery, *goes, *until(one.deadline, one.alarm_at), storable(one.call))
+            for one in answers
+        ],
+    )

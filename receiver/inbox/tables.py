@@ -19,11 +19,14 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     false,
     literal_column,
 )
 
 metadata = MetaData()
+NEVER = 253_402_300_799_000
+"""The end of the year 9999, for what need not happen before any time: so that it comes last."""
 
 
 def among(column: ColumnElement[str], *states: str) -> ColumnElement[bool]:
@@ -71,19 +74,32 @@ jobs = Table(
     Column("awaits", Text),  # the reference of the order it waits for
     Column("reason", Text),
     Column("updated_at", BigInteger, nullable=False),
+    Column("deadline", BigInteger, nullable=False, server_default=str(NEVER)),  # the platform's
+    Column("alarm_at", BigInteger),  # then it is woken, while there is time; none: no need
+    Column("at_risk", Boolean, nullable=False, server_default=false()),  # the alarm was raised
 )
 OPEN_STATES = ("ready", "waiting")
 STANDING_STATES = ("ready", "waiting", "running", "held")
-OPEN = among(jobs.c.state, *OPEN_STATES)
+READY = among(jobs.c.state, "ready")  # due at once: the soonest deadline first
+Index(
+    "jobs_ready",
+    jobs.c.lane,
+    jobs.c.deadline,
+    jobs.c.id,
+    sqlite_where=READY,
+    postgresql_where=READY,
+)
+WAITING = among(jobs.c.state, "waiting")
 Index(
     "jobs_due",
     jobs.c.lane,
-    jobs.c.state,
     jobs.c.due_at,
     jobs.c.id,
-    sqlite_where=OPEN,
-    postgresql_where=OPEN,
+    sqlite_where=WAITING,
+    postgresql_where=WAITING,
 )
+ALARMED = and_(jobs.c.alarm_at.is_not(None), among(jobs.c.state, "waiting", "held"))
+Index("jobs_alarm", jobs.c.alarm_at, sqlite_where=ALARMED, postgresql_where=ALARMED)
 STANDING = among(jobs.c.state, *STANDING_STATES)
 Index("jobs_queue", jobs.c.queue, jobs.c.id, sqlite_where=STANDING, postgresql_where=STANDING)
 RUNNING = among(jobs.c.state, "running")
@@ -120,6 +136,9 @@ orders = Table(
     Column("cancellation", Text),  # JSON, of one that came before the order stood at OktoPOS
     Column("created_at", BigInteger, nullable=False, index=True),
     Column("figures", Text),  # JSON: what it came to, by tax rate and by whose it is
+    Column("delivery", BigInteger),  # that it came with last: what answers are made from
+    Column("answering", Text),  # JSON: what of the order they are made from, nobody's data
+    Column("ready_at", BigInteger),  # when its platform was told, once and for ever
 )
 
 order_references = Table(
@@ -190,6 +209,13 @@ pos_states = Table(
     Column("paused", Text),  # "failing" or "operator"; none: open
     Column("probe_at", BigInteger, nullable=False),
     Column("reason", Text),
+)
+
+polls = Table(
+    "polls",
+    metadata,
+    Column("pos", Text, primary_key=True),
+    Column("worker", Text, nullable=False),  # asks for ready orders, as long as it lives
 )
 
 tokens = Table(

@@ -6,6 +6,7 @@ from receiver.oktopos.client import (
     KEY_REJECTED,
     Answer,
     create,
+    ready,
     set_payment_status,
     set_status,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "list_channels",
     "order_id",
     "payment_body",
+    "ready",
     "set_payment_status",
     "set_status",
     "status_body",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NoReturn
@@ -56,6 +57,20 @@ async def change(http: Http, pos: Pos, path: str, body: Json) -> Answer:
     if reply.body.strip() and not read(reply):  # a page that some proxy put there proves nothing
         unavailable(reply, pos, sent=True)
     return Answer(reply.status, reply.text)
+
+
+async def ready(http: Http, pos: Pos) -> Sequence[str]:
+    """The orderIds of what can be fetched. Raises Refused and Unavailable."""
+    reply = await call(http, pos, "GET", names.READY, None)
+    sort_out(reply, pos)
+    try:
+        found = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, list):  # documented is a list
+        unavailable(reply, pos, sent=False)
+    named = (one.get("orderId") for one in found if isinstance(one, dict))
+    return [order_id for order_id in named if isinstance(order_id, str)]
 
 
 async def post(http: Http, pos: Pos, path: str, body: Json) -> Reply:

@@ -25,7 +25,7 @@ from receiver.errors import Held, Refused, Unavailable
 from receiver.inbox.records import Attempt, Job, Settlement, State
 from receiver.pipeline.answers import answer
 from receiver.pipeline.failing import failed
-from receiver.pipeline.orders import cancel, forward
+from receiver.pipeline.orders import cancel, forward, unpack
 from receiver.pipeline.payments import tell
 from receiver.pipeline.tools import Resting, Tools
 from receiver.settings.model import Connection
@@ -37,10 +37,10 @@ async def process(job: Job, tools: Tools) -> Settlement:
     """One claimed job, from its bytes to how it ends for now."""
     try:
         connection = tools.connection(job)
-        if job.call is not None:
+        if job.answers:
             return await answer(job, connection, tools)
         events = await read(job, connection, tools)
-    except (Unreadable, Held, Refused, Unavailable) as error:
+    except (Unreadable, Held, Refused, Unavailable, Resting) as error:
         return await failed(error, job, tools)
     return combine(await perform_all(events, job, connection, tools))
 
@@ -63,7 +63,10 @@ async def perform_all(
 
 
 async def read(job: Job, connection: Connection, tools: Tools) -> Sequence[Event]:
-    """Parse, fetch what it asks for, parse again: until the events are whole."""
+    """Parse, fetch what it asks for, parse again: until the events are whole. What an operator
+    wants is one already."""
+    if job.call is not None:
+        return [unpack(job.call)]
     fetched: dict[str, bytes] = {}
     for _ in range(ROUNDS):
         events = connection.adapter.parse(job.delivery, fetched)
@@ -137,4 +140,7 @@ def combine(ends: Sequence[Settlement]) -> Settlement:
         verdicts=tuple(verdict for end in ends for verdict in end.verdicts),
         calls=tuple(call for end in ends for call in end.calls),
         wakes_queue=any(end.wakes_queue for end in ends),
+        deadline=min((end.deadline for end in ends if end.deadline), default=None),
+        alarm_at=min((end.alarm_at for end in ends if end.alarm_at), default=None),
+        at_risk=any(end.at_risk for end in ends),
     )

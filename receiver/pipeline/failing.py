@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from adapters.contract import Event, Order, PaymentUpdate, Unreadable
-from receiver.errors import Held, Refused, Unavailable, Unmapped
+from receiver.errors import Held, NotYet, Refused, Unavailable, Unmapped
 from receiver.inbox.articles import AWAITED
-from receiver.inbox.records import Attempt, Job, OrderRecord, PosVerdict, Settlement, State
-from receiver.pipeline.answers import denial
-from receiver.pipeline.orders import known
+from receiver.inbox.records import Attempt, Job, PosVerdict, Settlement, State
+from receiver.pipeline.deadlines import not_created, watched
 from receiver.pipeline.payments import learnt
 from receiver.pipeline.tools import Resting, Tools
 from receiver.retry import given_up, wait
@@ -25,37 +24,52 @@ async def failed(
     event: Event | None = None,
 ) -> Settlement:
     """How the job ends for now, and what an order's own record must say meanwhile."""
-    orders, calls = await standing(error, event, job, tools)
+    end = sorted_out(error, job, tools)
+    if isinstance(event, Order):
+        return await not_created(end, error, event, job, tools)
+    if isinstance(event, PaymentUpdate):
+        return replace(end, payment_references=learnt(event))
+    if event is None:  # an answer, or nobody knows yet what it is
+        risk, now = job.at_risk, tools.clock()
+        return watched(end, job.deadline, job.alarm_at, now, at_risk=risk)
+    return end
+
+
+def sorted_out(
+    error: Unreadable | Held | Refused | Unavailable | Resting, job: Job, tools: Tools
+) -> Settlement:
     match error:
         case Unreadable():
-            end = ended(State.DEAD, "unreadable", error, job)
+            return ended(State.DEAD, "unreadable", error, job)
         case Unmapped():
             held = ended(State.HELD, "held", error, job)
-            end = replace(held, awaits=AWAITED, seen=error.seen)
+            return replace(held, awaits=AWAITED, seen=error.seen)
         case Held():
-            end = ended(State.HELD, "held", error, job)
+            return ended(State.HELD, "held", error, job)
         case Refused():
-            end = ended(State.DEAD, "refused", error, job)
-            calls = denial(event, job, tools)
+            return ended(State.DEAD, "refused", error, job)
         case Resting():
-            end = rests(error, job)
+            return rests(error, job)
         case Unavailable():
-            end = again(error, job, tools)
-    names = learnt(event) if isinstance(event, PaymentUpdate) else ()
-    return replace(end, orders=orders, calls=calls, payment_references=names)
+            return again(error, job, tools)
 
 
 def ended(state: State, outcome: str, error: Exception, job: Job) -> Settlement:
     reason = str(error)
     answer = error.answer if isinstance(error, Refused) else None
-    works = isinstance(error, Refused) and error.pos  # it refused, so it is there
+    there = error.pos or peer(job) if isinstance(error, Refused) else None  # as it refused
     return Settlement(
         state=state,
         reason=reason,
         sent=job.sent,
         attempts=(Attempt(outcome, reason, answer),),
-        verdicts=(PosVerdict(works),) if works else (),
+        verdicts=(PosVerdict(there),) if there else (),
     )
+
+
+def peer(job: Job) -> str | None:
+    """The platform, where that is who the job goes to."""
+    return job.pos if job.answers else None
 
 
 def rests(error: Resting, job: Job) -> Settlement:
@@ -73,28 +87,42 @@ def again(error: Unavailable, job: Job, tools: Tools) -> Settlement:
     """Later, by the backoff; a rejected key is no fault of the order and never gives it up."""
     now = tools.clock()
     failures = job.failures + 1
-    over = given_up(job.since, now) and not error.key_rejected
-    reason = f"{GAVE_UP}: {error}" if over else str(error)
+    given = gave_up(error, job, now)
+    reason = f"{given}: {error}" if given else str(error)
+    due_at = now + timedelta(seconds=pause_before(error, failures, tools.chance()))
     return Settlement(
-        state=State.DEAD if over else State.WAITING,
+        state=State.DEAD if given else State.WAITING,
         reason=reason,
-        due_at=now + timedelta(seconds=wait(failures, tools.chance(), error.retry_after)),
+        due_at=due_at,
         failures=failures,
         sent=job.sent or error.sent,
         pos=error.pos,
         attempts=(
             Attempt("ambiguous" if error.sent else "unavailable", reason, error.answer or None),
         ),
-        verdicts=(PosVerdict(error.pos, reason, error.key_rejected, job.probe),)
-        if error.pos
-        else (),
+        verdicts=verdicts(error, reason, job),
     )
 
 
-async def standing(
-    error: Exception, event: Event | None, job: Job, tools: Tools
-) -> tuple[tuple[OrderRecord, ...], tuple[str, ...]]:
-    """The order's record, so that payments and cancellations know it is on its way."""
-    if not isinstance(event, Order):
-        return (), ()
-    return await known(event, job, tools, refused=isinstance(error, Refused))
+def pause_before(error: Unavailable, failures: int, chance: float) -> float:
+    """Seconds until the next try."""
+    if isinstance(error, NotYet):
+        return error.every
+    return wait(failures, chance, error.retry_after)
+
+
+def gave_up(error: Unavailable, job: Job, now: datetime) -> str | None:
+    """Why it is not tried again; None where it is."""
+    if isinstance(error, NotYet):
+        over = now - job.since >= timedelta(seconds=error.patience)
+        return f"gave up after {error.patience / 60:.0f} minutes" if over else None
+    return GAVE_UP if given_up(job.since, now) and not error.key_rejected else None
+
+
+def verdicts(error: Unavailable, reason: str, job: Job) -> tuple[PosVerdict, ...]:
+    """What it says of the POS; or of the platform, which works where it minds this call alone."""
+    if error.pos:
+        return (PosVerdict(error.pos, reason, error.key_rejected, job.probe),)
+    if (name := peer(job)) is None:
+        return ()
+    return (PosVerdict(name, reason if error.platform else None, probe=job.probe),)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import datetime
+from typing import Literal
 
-from adapters.contract import Cancellation, Order
+from adapters.contract import Cancellation, Order, Told
 from receiver import catalogue, oktopos
 from receiver.errors import Held
 from receiver.inbox import search
 from receiver.inbox.records import (
+    Answer,
     Attempt,
     Job,
     OrderRecord,
@@ -19,10 +21,11 @@ from receiver.inbox.records import (
     Settlement,
     State,
 )
-from receiver.pipeline.answers import acceptance
+from receiver.pipeline.answers import acceptance, packed, recalled, remembered
 from receiver.pipeline.tools import Tools
 from receiver.settings.model import Connection, Pos
 
+OPERATOR = "operator"  # who cancels, where it is not the platform that says so
 NO_NUMBER = (
     "OktoPOS has the order but named no internalId, and set-status knows orders only by it: "
     "change it at the till"
@@ -34,25 +37,25 @@ async def forward(order: Order, job: Job, connection: Connection, tools: Tools) 
     pos = tools.pos(connection, order.store_id)
     order = replace(order, placed_at=order.placed_at or job.delivery.received_at)
     before = await recorded(order.order_id, connection, tools)
-    record = (
-        replace(before, pos=pos.name, display_id=order.display_id)
-        if before
-        else expected(order, connection, pos, job)
-    )
+    seen = before is not None and before.delivery == job.delivery_row  # so it was accepted then
+    record = known_as(before or expected(order, connection, pos.name, job), order, job)
+    record = replace(record, pos=pos.name, display_id=order.display_id)
     if record.state == "created" and record.cancellation:
         return await cancel_created(record, unpack(record.cancellation), job, pos, tools)
-    if record.state in ("created", "canceled"):
+    now = tools.clock()
+    if record.state in ("created", "canceled", "denied"):
         again = record.state == "created"  # some platforms want every announcement accepted
-        calls = acceptance(order, job, connection, "on_pos", "on_receipt") if again else ()
+        calls = acceptance(order, job, connection, now, "on_pos", "on_receipt") if again else ()
         return done("repeated", f"the order is {record.state} already", calls=calls)
     if record.cancellation and not job.sent:
-        gone = replace(record, state="canceled", references=references(record, order))
-        return done("canceled", "canceled before it was created", orders=(gone,))
+        gone = replace(record, state="canceled")
+        calls = await confirmation(gone, unpack(record.cancellation), tools)
+        return done("canceled", "canceled before it was created", orders=(gone,), calls=calls)
     end = await create(order, record, job, connection, pos, tools)
-    calls = acceptance(
-        order, job, connection, *(("on_pos",) if before else ("on_pos", "on_receipt"))
-    )
-    return replace(end, calls=calls) if end.state is State.DONE else end
+    if end.state is not State.DONE:
+        return end
+    when: tuple[Literal["on_pos", "on_receipt"], ...] = ("on_pos", "on_receipt")
+    return replace(end, calls=acceptance(order, job, connection, now, *when[: 1 if seen else 2]))
 
 
 async def create(
@@ -81,7 +84,6 @@ async def create(
         total=mapped.total,
         tip=mapped.tip,
         figures=json.dumps(mapped.figures),
-        references=references(record, order),
     )
     if created.cancellation:
         return again_to_cancel(created, answer, job)
@@ -120,7 +122,10 @@ async def cancel(
         case "expected":
             waiting = replace(record, cancellation=pack(cancellation))
             return done("canceled", "it is not created", orders=(waiting,), wakes_queue=True)
-        case "canceled" | "refused":
+        case "refused":  # an operator might still have it created
+            gone = replace(record, state="canceled")
+            return done("canceled", "the order is refused already", orders=(gone,))
+        case "canceled" | "denied":
             return done("canceled", f"the order is {record.state} already")
 
 
@@ -151,8 +156,28 @@ async def cancel_created(
         pos=pos.name,
         attempts=(Attempt("canceled", "at OktoPOS", answer.text),),
         orders=(replace(record, state="canceled"),),
+        calls=await confirmation(record, cancellation, tools),
         verdicts=(PosVerdict(pos.name),),
     )
+
+
+async def confirmation(
+    record: OrderRecord, cancellation: Cancellation, tools: Tools
+) -> tuple[Answer, ...]:
+    """What tells the platform that its cancellation is done. Ours it was told when we began."""
+    if cancellation.by == OPERATOR:
+        return ()
+    return await tellable(record, Told("canceled", tools.clock()), tools)
+
+
+async def tellable(record: OrderRecord, told: Told, tools: Tools) -> tuple[Answer, ...]:
+    """What says so of an order that is known by its record alone, where the platform is told."""
+    connection = tools.settings.connections.get(record.connection)
+    if not connection or not connection.answers or record.delivery is None or not record.answering:
+        return ()
+    row, order = record.delivery, recalled(json.loads(record.answering))
+    delivery = await tools.inbox.read(lambda box: search.delivery_of(box, row))
+    return packed(order, delivery, row, connection, told) if delivery else ()
 
 
 async def recorded(platform_id: str, connection: Connection, tools: Tools) -> OrderRecord | None:
@@ -160,11 +185,11 @@ async def recorded(platform_id: str, connection: Connection, tools: Tools) -> Or
     return await tools.inbox.read(lambda box: search.order(box, order_id))
 
 
-def expected(order: Order, connection: Connection, pos: Pos, job: Job) -> OrderRecord:
+def expected(order: Order, connection: Connection, pos: str, job: Job) -> OrderRecord:
     return OrderRecord(
         order_id=oktopos.order_id(connection.name, order.order_id),
         connection=connection.name,
-        pos=pos.name,
+        pos=pos,
         platform_id=order.order_id,
         state="expected",
         created_at=job.delivery.received_at,
@@ -172,20 +197,14 @@ def expected(order: Order, connection: Connection, pos: Pos, job: Job) -> OrderR
     )
 
 
-async def known(
-    order: Order, job: Job, tools: Tools, *, refused: bool
-) -> tuple[tuple[OrderRecord, ...], tuple[str, ...]]:
-    """The record of an order that is not created, on its way or refused for good; and what
-    accepts it where the platform is told at first sight."""
-    connection = tools.connection(job)
-    before = await recorded(order.order_id, connection, tools)
-    name = before.pos if before else connection.pos_name(order.store_id)
-    if (before and before.state != "expected") or name is None:
-        return (), ()
-    record = before or expected(order, connection, tools.settings.pos[name], job)
-    state = "refused" if refused else record.state
-    calls = () if before else acceptance(order, job, connection, "on_receipt")
-    return (replace(record, state=state, references=references(record, order)),), calls
+def known_as(record: OrderRecord, order: Order, job: Job) -> OrderRecord:
+    """The record, once the order was read: its names, and what answers are made from."""
+    return replace(
+        record,
+        references=references(record, order),
+        delivery=job.delivery_row,
+        answering=json.dumps(remembered(order)),
+    )
 
 
 def references(record: OrderRecord, order: Order) -> tuple[str, ...]:
@@ -210,7 +229,7 @@ def done(
     detail: str,
     *,
     orders: tuple[OrderRecord, ...] = (),
-    calls: tuple[str, ...] = (),
+    calls: tuple[Answer, ...] = (),
     wakes_queue: bool = False,
 ) -> Settlement:
     return Settlement(

@@ -15,11 +15,12 @@ from receiver.settings.model import Connection, Pos, Settings
 
 
 class Resting(Exception):
-    """The POS is paused: the job waits for it, without having tried."""
+    """The POS, or platform, is paused: the job waits for it, without having tried."""
 
-    def __init__(self, pos: Pos, why: str | None) -> None:
-        super().__init__(f"POS {pos.name} is paused: {why or 'by an operator'}")
-        self.pos = pos.name
+    def __init__(self, pos: str, why: str | None) -> None:
+        peer = pos.removeprefix("@") if pos.startswith("@") else f"POS {pos}"
+        super().__init__(f"{peer} is paused: {why or 'by an operator'}")
+        self.pos = pos
 
 
 def now() -> datetime:
@@ -67,7 +68,12 @@ class Tools:
 
     def open(self, pos: Pos, job: Job) -> Pos:
         """The POS, if it may be called now. Raises Resting."""
-        state = self.paused.get(pos.name)
-        if state and not job.probe:
-            raise Resting(pos, state.reason)
+        self.ask(pos.name, job)
         return pos
+
+    def ask(self, peer: str, job: Job) -> str:
+        """The same for whom a job goes to, by name."""
+        state = self.paused.get(peer)
+        if state and not job.probe:
+            raise Resting(peer, state.reason)
+        return peer

@@ -159,6 +159,9 @@ class PosFields(Fields):
     sum_mismatch: Literal["hold", "send"] = Field(
         "hold", description="lines that do not add up to the platform's total: hold or send"
     )
+    ready_every: int = Field(
+        15, ge=0, description="seconds between two looks for orders that are ready; 0: never"
+    )
 
     @field_validator("unknown_article")
     @classmethod
@@ -193,7 +196,15 @@ class ConnectionFields(Fields):
     accept: Literal["on_pos", "on_receipt", "never"] = Field(
         "on_pos", description="when orders are accepted: on_pos, on_receipt or never"
     )
-    deny: bool = Field(False, description="tell the platform when OktoPOS refuses for good")
+    deny: bool = Field(
+        False, description="tell the platform when OktoPOS refuses for good, or takes too long"
+    )
+    deadline_margin: int = Field(
+        90,
+        ge=0,
+        description="seconds before the platform's deadline at which an order is denied, or an"
+        " alarm raised",
+    )
     payment_method: str = Field("CREDIT_CARD", description="OktoPOS's word for paid orders")
     unknown_order: Literal["forward", "hold"] = Field(
         "forward", description="payments of orders we have never seen: forward or hold"

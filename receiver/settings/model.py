@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Literal
 
 from adapters.api import Credentials
@@ -32,6 +33,7 @@ class Pos:
     fee_articles: Mapping[str, str] = field(default_factory=dict)  # by FeeKind
     on_ambiguous: Literal["retry", "hold"] = "retry"
     sum_mismatch: Literal["hold", "send"] = "hold"
+    ready_every: int = 15  # seconds; 0: never
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,7 @@ class Connection:
     intermediary: str = ""
     accept: Literal["on_pos", "on_receipt", "never"] = "on_pos"
     deny: bool = False
+    deadline_margin: int = 90  # seconds
     payment_method: str = "CREDIT_CARD"
     unknown_order: Literal["forward", "hold"] = "forward"
     articles: Mapping[str, str] = field(default_factory=dict)  # platform's reference -> article id
@@ -61,6 +64,26 @@ class Connection:
         """For calls to the platform."""
         known = (self.client_id, self.client_secret, self.api_key, *self.secrets[:1])
         return Credentials(*(text or "" for text in known))
+
+    @property
+    def answers(self) -> bool:
+        """Whether the platform is told of an order that it need not be accepted for. One whose
+        orders are accepted at a tablet may have no credentials here at all."""
+        api = self.adapter.api
+        if api is None or self.accept != "never":
+            return api is not None
+        known = [
+            all(getattr(self, name) for name in way) for way in (api.needs, api.instead) if way
+        ]
+        return any(known) or not api.needs
+
+    def deadline(self, arrived: datetime) -> datetime | None:
+        """Until when an order that came then must be accepted, where it does not say so itself."""
+        return arrived + self.adapter.deadline if self.adapter.deadline else None
+
+    def alarm_at(self, deadline: datetime | None) -> datetime | None:
+        """When there is still time to do something about it."""
+        return deadline and deadline - timedelta(seconds=self.deadline_margin)
 
     def proves(self, delivery: Delivery) -> Secrets:
         """What this delivery is verified with: the secrets, or the key its platform sends."""

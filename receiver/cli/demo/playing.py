@@ -10,7 +10,7 @@ from email.utils import format_datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from adapters.contract import Call, Order, Owner, PaymentUpdate
+from adapters.contract import Call, Order, Owner, PaymentUpdate, Told
 from receiver import oktopos
 from receiver.cli.demo.recordings import Recording
 from receiver.cli.demo.shop import SLUG
@@ -143,7 +143,7 @@ def of_order(sent: Arrival, recording: Recording, order: Order, seen: Seen) -> A
     total = cents(body["payment"]["price"])
     tip = sum(cents(each["price"]) for each in body.get("tipTransactions", ()))
     meant = sum(each.amount for each in order.tips if each.owner is Owner.RESTAURANT)
-    calls = recording.adapter.answer(recording.delivery, order, "created")
+    calls = recording.adapter.answer(recording.delivery, order, Told("created", now()))
     made = seen.calls.get(sent.platform, ())
     wrong = {
         f"the total is {total} cents, the platform states {order.total}": total

@@ -362,3 +362,22 @@ async def test_its_deadline_stands_in_the_box_before_it_is_looked_at(tmp_path: P
         assert kept["deadline"] - kept["received_at"] == 600_000
         assert kept["deadline"] - kept["alarm_at"] == 90_000
         assert json.dumps(kept["reason"]) == "null"
+
+
+@pytest.mark.parametrize("peer", ["mitte", "@plain"])
+async def test_the_last_try_is_made_though_the_pause_is_not_over(tmp_path: Path, peer: str) -> None:
+    """It may have been back for minutes: a pause is for whoever has time."""
+    async with told(tmp_path, connection=DENY) as (run, platform):
+        now = run.clock()
+        await run.inbox.write(lambda box: operate.pause_pos(box, peer, now))
+        job = await run.send(order())
+        await eventually(lambda: run.jobs(states=["waiting"]), bool)
+        failing = f"UPDATE pos_states SET paused = 'failing', failures = 9, probe_at = {10**13 * 2}"
+        await run.inbox.write(lambda box: box.exec_driver_sql(failing))
+        await settle_down(run)
+        assert platform.heard == []
+        run.clock.turn(minutes=8, seconds=31)
+        await run.until(job, "done")
+        await platform.told("/orders/o1/created")
+        (state,) = await run.inbox.read(search.pos_list)
+        assert (state["paused"], state["failures"]) == (None, 0)

@@ -72,8 +72,10 @@ class Tools:
         return pos
 
     def ask(self, peer: str, job: Job) -> str:
-        """The same for whom a job goes to, by name."""
+        """The same for whom a job goes to, by name. What must be accepted soon does not wait for
+        the next probe, only for an operator."""
         state = self.paused.get(peer)
-        if state and not job.probe:
+        last = job.alarm_at is not None and job.alarm_at <= self.clock()
+        if state and not job.probe and not (last and state.paused == "failing"):
             raise Resting(peer, state.reason)
         return peer

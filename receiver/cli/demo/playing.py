@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from email.utils import format_datetime
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from adapters.contract import Call, Order, Owner, PaymentUpdate, Told
+from adapters.contract import Call, Order, Outcome, Owner, PaymentUpdate, Told
 from receiver import oktopos
 from receiver.cli.demo.recordings import Recording
 from receiver.cli.demo.shop import SLUG
@@ -68,7 +70,8 @@ async def play(stage: Stage, shown: Sequence[Recording]) -> list[Arrival]:
         if recording.adapter.kind == "payments":
             rows = await rows_without(stage, UNDER_WAY)
             waited |= {row["connection"] for row in rows if row["state"] == "waiting"}
-    seen = await look(stage)
+    await cook(stage, (await look(stage)).orders.values())
+    seen = await look_until_told(stage, shown)
     return [
         judged(arrival, recording, seen, waited=arrival.platform in waited)
         for arrival, recording in zip(sent, shown, strict=True)
@@ -114,6 +117,37 @@ async def look(stage: Stage) -> Seen:
     return Seen(jobs, orders, calls)
 
 
+async def cook(stage: Stage, orders: Iterable[Row]) -> None:
+    """The till's staff say of each order that it is ready."""
+    headers = {"x-api-key": stage.settings.pos["default"].api_key}
+    for held in orders:
+        body = json.dumps({"orderId": held["internalId"], "status": "ready"}).encode()
+        url = f"{stage.till}/v1/order/set-status"
+        await stage.http.send("POST", url, headers=headers, body=body)
+
+
+async def look_until_told(stage: Stage, shown: Sequence[Recording]) -> Seen:
+    """What there is to see once every platform has heard of its order."""
+
+    def told(seen: Seen) -> bool:
+        return all(not untold(one, one.order, seen) for one in shown if one.order)
+
+    found: Seen = await until(partial(look, stage), told, PATIENCE)
+    return found
+
+
+def untold(recording: Recording, order: Order, seen: Seen) -> list[str]:
+    """What its platform should have heard and did not: that it was accepted, that it is ready."""
+    made = seen.calls.get(recording.adapter.slug, ())
+    steps: tuple[Outcome, ...] = ("created", "ready")
+    calls = [
+        call
+        for outcome in steps
+        for call in recording.adapter.answer(recording.delivery, order, Told(outcome, now()))
+    ]
+    return [call.name for call in calls if not was_made(call, made)]
+
+
 def judged(sent: Arrival, recording: Recording, seen: Seen, *, waited: bool) -> Arrival:
     """A call that does not fit what the platform documents is as bad as an order that is lost."""
     found = arrived(sent, recording, seen, waited=waited)
@@ -143,13 +177,12 @@ def of_order(sent: Arrival, recording: Recording, order: Order, seen: Seen) -> A
     total = cents(body["payment"]["price"])
     tip = sum(cents(each["price"]) for each in body.get("tipTransactions", ()))
     meant = sum(each.amount for each in order.tips if each.owner is Owner.RESTAURANT)
-    calls = recording.adapter.answer(recording.delivery, order, Told("created", now()))
-    made = seen.calls.get(sent.platform, ())
+    made, missing = seen.calls.get(sent.platform, ()), untold(recording, order, seen)
     wrong = {
         f"the total is {total} cents, the platform states {order.total}": total
         != (total if order.total is None else order.total),
         f"the tip is {tip} cents, not {meant}": tip != meant,
-        "the platform was not told": not all(was_made(call, made) for call in calls),
+        f"the platform was not told {', '.join(missing)}": bool(missing),
         f"it is {job['state']}: {job['reason']}": job["state"] != "done",
     }
     return replace(
@@ -158,7 +191,7 @@ def of_order(sent: Arrival, recording: Recording, order: Order, seen: Seen) -> A
         total=total,
         tip=tip or None,
         told=tuple(str(row["call"]) for row in made if is_answer(row)),
-        outcome=f"{body['status']}: {held['orderId']}",
+        outcome=f"{held['status']}: {held['orderId']}",
         why="; ".join(text for text, is_so in wrong.items() if is_so) or None,
     )
 

@@ -85,6 +85,7 @@ def configured(
         "OKTOPOS_URL": f"{till}/v1",
         "OKTOPOS_API_KEY": key,
         "OKTOPOS_UNKNOWN_ARTICLE": "name",
+        "OKTOPOS_READY_EVERY": "1",
     }
     for recording in shown:
         prefix = recording.adapter.slug.upper()

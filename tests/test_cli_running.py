@@ -24,7 +24,7 @@ from receiver.sandbox import create_sandbox
 from receiver.serving import serving
 from tests.commands import PATIENCE, PROGRAM, ROOT, Desk, desk, ended, logged, process
 from tests.plain import body, order, payment, signed
-from tests.running import eventually, line
+from tests.running import Line, eventually, line
 
 pytestmark = pytest.mark.anyio
 
@@ -180,19 +180,19 @@ async def test_bad_settings_stop_the_start(command: str, tmp_path: Path) -> None
 # At work beside a running receiver
 
 
-def beside(folder: Path, till: object) -> Desk:
+def beside(folder: Path, run: Line) -> Desk:
     """The set-up of `line`, as the commands read it."""
-    at = desk(folder)
-    (folder / "receiver.toml").write_text(CONFIG.format(till=till))
+    at = desk(folder, database=run.settings.database_url.replace("+psycopg", ""))
+    (folder / "receiver.toml").write_text(CONFIG.format(till=run.till.base_url))
     return at
 
 
-async def test_a_running_worker_takes_what_is_replayed(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_a_running_worker_takes_what_is_replayed(tmp_path: Path, database_url: str) -> None:
+    async with line(database_url) as run:
         await run.fault("fail", status=400, times=1)
         job = await run.send(order())
         await run.until(job, "dead")
-        at = beside(tmp_path, run.till.base_url)
+        at = beside(tmp_path, run)
         done = await asyncio.to_thread(at.run, "deliveries", "replay", str(job))
         assert done.stdout == f"{job}: dead -> ready\n"
         found = await run.until(job, "done")
@@ -200,9 +200,9 @@ async def test_a_running_worker_takes_what_is_replayed(tmp_path: Path) -> None:
         assert len(await run.orders()) == 1
 
 
-async def test_a_paused_pos_gets_nothing(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
-        at = beside(tmp_path, run.till.base_url)
+async def test_a_paused_pos_gets_nothing(tmp_path: Path, database_url: str) -> None:
+    async with line(database_url) as run:
+        at = beside(tmp_path, run)
         await asyncio.to_thread(at.run, "pos", "pause", "mitte")
         job = await run.send(order())
         waiting = await run.until(job, "waiting")

@@ -24,6 +24,9 @@ from tests.box import (
     order_record,
     payment_record,
 )
+from tests.databases import sqlite_only
+
+pytestmark = sqlite_only
 
 MANY = 20_000
 SMALL = ("pos_states", "workers")  # a few rows, however much is kept
@@ -34,8 +37,8 @@ WALK = re.compile(
 
 
 @pytest.fixture
-def box(tmp_path: Any) -> Iterator[Box]:
-    with opened(f"sqlite:///{tmp_path / 'box.db'}") as found:
+def box(database_url: str) -> Iterator[Box]:
+    with opened(database_url) as found:
         yield found
 
 

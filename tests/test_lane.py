@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event, exc, func, select, text
 
-from receiver.inbox import Inbox, dialect, lane, open_inbox
-from receiver.inbox.dialect import open_engine
+from receiver.inbox import Inbox, lane, open_inbox
+from receiver.inbox.dialect import open_engine, sqlite
 from receiver.inbox.records import StoreUnavailable
 from receiver.inbox.tables import deliveries
 from tests.box import incoming
@@ -245,9 +245,9 @@ async def test_an_outage_fails_all_and_passes(inbox: Inbox) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     patience = "PRAGMA busy_timeout = 10000"
-    assert patience in dialect.PRAGMAS
-    short = tuple(pragma.replace("10000", "20") for pragma in dialect.PRAGMAS)
-    monkeypatch.setattr(dialect, "PRAGMAS", short)
+    assert patience in sqlite.PRAGMAS
+    short = tuple(pragma.replace("10000", "20") for pragma in sqlite.PRAGMAS)
+    monkeypatch.setattr(sqlite, "PRAGMAS", short)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -358,7 +358,7 @@ async def test_the_log_is_moved_into_the_database(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beside the writer, which is told never to do it itself."""
-    monkeypatch.setattr(dialect, "CHECKPOINT_SECONDS", 0.01)
+    monkeypatch.setattr(sqlite, "CHECKPOINT_SECONDS", 0.01)
     inbox = await open_inbox(database_url)
     try:
         path = path_of(inbox.url)

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from receiver import worker
-from receiver.inbox import dialect, settle
-from receiver.inbox.dialect import only_worker
+from receiver.inbox import settle
+from receiver.inbox.dialect import only_worker, sqlite
 from receiver.inbox.records import Attempt, Job, Settled, Settlement, State, StoreUnavailable
 from receiver.pipeline import process
 from receiver.pipeline.tools import Tools
@@ -280,8 +280,8 @@ async def test_what_does_not_end_in_time_is_given_back(
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    short = tuple(pragma.replace("10000", "20") for pragma in dialect.PRAGMAS)
-    monkeypatch.setattr(dialect, "PRAGMAS", short)
+    short = tuple(pragma.replace("10000", "20") for pragma in sqlite.PRAGMAS)
+    monkeypatch.setattr(sqlite, "PRAGMAS", short)
 
 
 @pytest.mark.usefixtures("restless", "impatient")

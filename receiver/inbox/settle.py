@@ -8,7 +8,7 @@ from functools import cache
 
 from sqlalchemy import Connection, Update, and_, bindparam, exists, or_, select, update
 
-from receiver.inbox.keep import JOB_COLUMNS
+from receiver.inbox.dialect import JOB_COLUMNS
 from receiver.inbox.records import (
     Attempt,
     Job,

@@ -16,7 +16,7 @@ from datetime import timedelta
 from functools import partial
 
 from receiver import log, metrics
-from receiver.inbox import claim, settle
+from receiver.inbox import claim, lease, settle
 from receiver.inbox.dialect import only_worker
 from receiver.inbox.records import (
     Attempt,
@@ -192,7 +192,7 @@ class Worker:
         now, alone = self.tools.clock(), self.unlock is not None
         try:
             count = await self.tools.inbox.write(
-                partial(claim.heartbeat, worker=self.name, now=now, alone=alone)
+                partial(lease.heartbeat, worker=self.name, now=now, alone=alone)
             )
         except StoreUnavailable as error:
             logger.error("store_unavailable", reason=str(error))
@@ -210,4 +210,4 @@ class Worker:
             task.cancel()
         await asyncio.gather(*(task for task, _ in left), return_exceptions=True)
         for _, job in left:
-            await self.tools.inbox.write(partial(claim.release, job=job, sent=True))
+            await self.tools.inbox.write(partial(lease.release, job=job, sent=True))

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,9 +15,9 @@ from sqlalchemy import Connection, Engine, event, exc, func, select, text
 from receiver.inbox import Inbox, lane, open_inbox
 from receiver.inbox.dialect import open_engine, sqlite
 from receiver.inbox.records import StoreUnavailable
-from receiver.inbox.tables import deliveries
+from receiver.inbox.tables import deliveries, workers
 from tests.box import incoming
-from tests.databases import Databases, path_of, sqlite_only
+from tests.databases import Databases, path_of, postgresql_only, sqlite_only
 
 pytestmark = pytest.mark.anyio
 
@@ -262,6 +263,71 @@ async def test_a_database_that_is_away_and_comes_back(
     assert kept(inbox) == 1
     assert await inbox.keep(incoming("d1"))
     await inbox.close()
+
+
+async def test_a_connection_that_was_ended_is_replaced_unseen(
+    databases: Databases, inbox: Inbox
+) -> None:
+    assert await inbox.keep(incoming("d1"))
+    assert await inbox.read(count) == 1
+    with databases.away(inbox.url):
+        pass
+    assert await inbox.keep(incoming("d2"))
+    assert await inbox.read(count) == 2
+
+
+async def test_what_may_be_committed_is_not_done_again(databases: Databases, inbox: Inbox) -> None:
+    """The connection is lost while it is committed: nobody knows."""
+    done: list[int] = []
+
+    def work(connection: Connection) -> None:
+        done.append(count(connection))
+
+    def lose(connection: Connection) -> None:
+        connection.exec_driver_sql("COMMIT")
+        raise exc.OperationalError("COMMIT", {}, Lost())
+
+    with hooked(inbox.writer.engine, "commit", lose), pytest.raises(StoreUnavailable):
+        await inbox.write(work)
+    assert len(done) == 1
+
+
+class Lost(Exception):
+    sqlstate = None
+
+
+@postgresql_only
+async def test_two_that_wait_for_one_another_both_succeed(inbox: Inbox, database_url: str) -> None:
+    for name in ("one", "two"):
+        await inbox.write(partial(keep_worker, name=name))
+    other = await open_inbox(database_url)
+    both = threading.Barrier(2)
+
+    def work(first: str, second: str) -> Callable[[Connection], None]:
+        met: list[bool] = []
+
+        def both_rows(connection: Connection) -> None:
+            touch(connection, first)
+            if not met:
+                met.append(True)
+                both.wait(10)
+            touch(connection, second)
+
+        return both_rows
+
+    await asyncio.gather(inbox.write(work("one", "two")), other.write(work("two", "one")))
+    await other.close()
+    query = select(workers.c.seen_at)
+    assert await inbox.read(lambda box: box.execute(query).scalars().all()) == [2, 2]
+
+
+def keep_worker(connection: Connection, name: str) -> None:
+    connection.execute(workers.insert().values(id=name, seen_at=0))
+
+
+def touch(connection: Connection, name: str) -> None:
+    once_more = workers.update().values(seen_at=workers.c.seen_at + 1)
+    connection.execute(once_more.where(workers.c.id == name))
 
 
 @sqlite_only

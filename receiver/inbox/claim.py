@@ -1,28 +1,25 @@
 """Claiming: which jobs may run now, and whose they are.
 
 A job may run when nothing else of its queue is running and nothing before it in its queue is
-still open; a cancellation need not wait for what is merely open. Work of a worker that is gone
-goes back, marked as perhaps already sent.
+still open; a cancellation need not wait for what is merely open.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     LABEL_STYLE_TABLENAME_PLUS_COL,
+    ColumnElement,
     Connection,
     and_,
     bindparam,
-    delete,
-    exists,
-    insert,
-    literal,
+    func,
     not_,
     or_,
     select,
@@ -30,28 +27,25 @@ from sqlalchemy import (
 )
 
 from adapters.contract import Delivery
+from receiver.inbox.dialect import free_queues
 from receiver.inbox.records import Job, PosState, moment, ms
-from receiver.inbox.sql import rows, run, upsert
+from receiver.inbox.sql import rows
 from receiver.inbox.tables import (
     OPEN,
     OPEN_STATES,
-    RUNNING,
     STANDING_STATES,
     among,
-    attempts,
     deliveries,
     jobs,
     pos_states,
-    workers,
 )
 
-WORKER_GONE = timedelta(seconds=12)
 PROBE = timedelta(seconds=30)
 PER_LANE = 16  # claimed at once: as many again as a destination takes calls at a time
 EMPTY: Mapping[str, int] = MappingProxyType({})
 
 other = jobs.alias("other")
-IN_THE_WAY = exists().where(
+BEFORE_IT = select(other.c.id).where(
     other.c.queue == jobs.c.queue,
     or_(
         other.c.state == "running",
@@ -63,14 +57,30 @@ IN_THE_WAY = exists().where(
     ),
     among(other.c.state, *STANDING_STATES),
 )
+"""LIMIT 1, here and below, where EXISTS would do: PostgreSQL turns that into a walk over the whole
+table, to hash it, whenever it takes the table for small."""
+IN_THE_WAY = BEFORE_IT.limit(1).correlate(jobs).scalar_subquery().is_not(None)
+
+EARLIEST = select(func.min(jobs.c.lane).label("name")).where(OPEN).cte("lanes", recursive=True)
+FURTHER = select(func.min(jobs.c.lane)).where(OPEN, jobs.c.lane > EARLIEST.c.name)
+LANES = EARLIEST.union_all(
+    select(FURTHER.scalar_subquery()).where(EARLIEST.c.name.is_not(None))
+)  # one look at the index for each
 
 
-NEXT_LANE = (
-    select(jobs.c.lane, jobs.c.pos)
-    .where(OPEN, jobs.c.lane > bindparam("after"))
-    .order_by(jobs.c.lane)
-    .limit(1)
-)
+def may_run(state: str) -> ColumnElement[bool]:
+    """Whether a job of the lane is due that nothing is in the way of."""
+    due = jobs.c.due_at <= bindparam("now")
+    found = select(jobs.c.id).where(
+        OPEN, jobs.c.lane == LANES.c.name, among(jobs.c.state, state), due, not_(IN_THE_WAY)
+    )
+    return found.order_by(jobs.c.due_at).limit(1).scalar_subquery().is_not(None)
+
+
+ITS_POS = select(jobs.c.pos).where(OPEN, jobs.c.lane == LANES.c.name).limit(1)
+IN_USE = select(
+    LANES.c.name, ITS_POS.scalar_subquery(), *(may_run(state) for state in OPEN_STATES)
+).where(LANES.c.name.is_not(None))
 NEXT_JOBS = (
     select(jobs.c.id, jobs.c.queue, jobs.c.overtakes)
     .where(
@@ -93,7 +103,7 @@ WHOLE = (
 )
 TAKE = (
     update(jobs)
-    .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
+    .where(jobs.c.id.in_(bindparam("ids", expanding=True)), OPEN, not_(IN_THE_WAY))
     .values(
         state="running",
         owner=bindparam("me"),
@@ -101,7 +111,17 @@ TAKE = (
         awaits=None,
         updated_at=bindparam("now"),
     )
+    .returning(jobs.c.id)
 )
+
+
+class Lane(NamedTuple):
+    """One with an open job in it, and in which states some may run."""
+
+    name: str
+    pos: str | None
+    ready: bool
+    waiting: bool
 
 
 def claim(
@@ -121,29 +141,42 @@ def claim(
     paused = paused_pos(connection)
     queues: dict[str, int] = {}  # one of each
     probes: set[int] = set()
-    lanes = sorted(lanes_in_use(connection), key=lambda found: under_way.get(found[0], 0))
-    for name, pos in lanes:
-        state = paused.get(pos or "")
-        room = min(PER_LANE - under_way.get(name, 0), limit - len(queues))
+    for lane in sorted(lanes(connection, now), key=lambda found: under_way.get(found.name, 0)):
+        state = paused.get(lane.pos or "")
+        states = may_be_taken(lane, state, now)
+        room = min(PER_LANE - under_way.get(lane.name, 0), limit - len(queues))
         if state and due(state, now):
-            found = next_jobs(connection, name, 1, OPEN_STATES, now, queues)
+            found = next_jobs(connection, lane.name, 1, states, now, queues)
+            if not found or not put_off(connection, state, now):
+                continue
             probes |= set(found.values())
-            if found:
-                put_off(connection, state.pos, now)
-                paused[state.pos] = replace(state, probe_at=now + PROBE)
+            paused[state.pos] = replace(state, probe_at=now + PROBE)
         else:
-            states = ("ready",) if state else ("waiting", "ready")
-            found = next_jobs(connection, name, room, states, now, queues)
+            found = next_jobs(connection, lane.name, room, states, now, queues)
         queues |= found
-    return take(connection, list(queues.values()), probes, worker, now), paused
+    return take(connection, queues, probes, worker, now), paused
 
 
-def lanes_in_use(connection: Connection) -> Iterator[tuple[str, str | None]]:
-    """Every lane with an open job in it, and its POS: one look at the index for each."""
-    after = ""
-    while found := rows(connection, NEXT_LANE, after=after):
-        after, pos = found[0]
-        yield after, pos
+def anything(connection: Connection, *, now: datetime, under_way: Mapping[str, int]) -> bool:
+    """Whether claiming would find something: a look that takes nothing, and no lock."""
+    found = [lane for lane in lanes(connection, now) if under_way.get(lane.name, 0) < PER_LANE]
+    if not found:
+        return False
+    paused = paused_pos(connection)
+    return any(may_be_taken(lane, paused.get(lane.pos or ""), now) for lane in found)
+
+
+def lanes(connection: Connection, now: datetime) -> list[Lane]:
+    """Those in which something may run."""
+    found = [Lane(*row) for row in rows(connection, IN_USE, now=ms(now))]
+    return [lane for lane in found if lane.ready or lane.waiting]
+
+
+def may_be_taken(lane: Lane, state: PosState | None, now: datetime) -> Sequence[str]:
+    """In which states: while its POS rests only what has never been looked at."""
+    resting = state is not None and not due(state, now)
+    found = [("waiting", lane.waiting and not resting), ("ready", lane.ready)]
+    return [name for name, some in found if some]
 
 
 def next_jobs(
@@ -170,21 +203,33 @@ def next_jobs(
 
 
 def take(
-    connection: Connection, ids: Sequence[int], probes: Container[int], worker: str, now: datetime
+    connection: Connection,
+    queues: Mapping[str, int],
+    probes: Container[int],
+    worker: str,
+    now: datetime,
 ) -> list[Job]:
-    """They are ours now, and come with their deliveries, in the order in which they were found."""
-    if not ids:
+    """They are ours now, and come with their deliveries, in the order in which they were found.
+
+    But not where another process claims from the queue at this moment, or has just done so: what
+    it took was not to be seen when ours were found, so that is looked at once more.
+    """
+    free = free_queues(connection, list(queues))
+    if not free:
         return []
-    whole = connection.execute(WHOLE, {"ids": ids}).mappings().all()
-    connection.execute(TAKE, {"ids": ids, "me": worker, "now": ms(now)})
+    ids = [queues[queue] for queue in free]
+    taken = connection.execute(TAKE, {"ids": ids, "me": worker, "now": ms(now)}).scalars().all()
+    whole = connection.execute(WHOLE, {"ids": taken}).mappings()
     found = {row["jobs_id"]: job(row, probe=row["jobs_id"] in probes) for row in whole}
-    return [found[one] for one in ids]
+    return [found[one] for one in queues.values() if one in found]
 
 
-def put_off(connection: Connection, pos: str, now: datetime) -> None:
-    """The next probe is some time off, should this one never be heard of again."""
-    later = {"probe_at": ms(now + PROBE)}
-    connection.execute(update(pos_states).where(pos_states.c.pos == pos).values(later))
+def put_off(connection: Connection, state: PosState, now: datetime) -> bool:
+    """The next probe is some time off, should this one never be heard of again. False when
+    another process was quicker: the probe is its own."""
+    ours = pos_states.c.pos == state.pos, pos_states.c.probe_at == ms(state.probe_at or now)
+    later = update(pos_states).where(*ours).values(probe_at=ms(now + PROBE))
+    return bool(connection.execute(later).rowcount)
 
 
 def due(state: PosState, now: datetime) -> bool:
@@ -210,7 +255,7 @@ def job(row: Any, *, probe: bool = False) -> Job:
         connection=row["jobs_connection"],
         queue=row["jobs_queue"],
         pos=row["jobs_pos"],
-        fence=row["jobs_fence"] + 1,
+        fence=row["jobs_fence"],
         failures=row["jobs_failures"],
         sent=bool(row["jobs_sent"]),
         since=moment(row["jobs_since"]),
@@ -229,43 +274,3 @@ def delivery(row: Any, prefix: str = "") -> Delivery:
         body=bytes(row[f"{prefix}body"]),
         received_at=moment(row[f"{prefix}received_at"]),
     )
-
-
-def heartbeat(connection: Connection, *, worker: str, now: datetime, alone: bool) -> int:
-    """Says that this worker lives, and takes up the work of those that do not.
-
-    `alone`: no other worker lives, so nothing needs to be waited for. Returns how many jobs.
-    """
-    upsert(connection, workers, {"id": worker, "seen_at": ms(now)})
-    gone = [workers.c.id != worker]
-    if not alone:
-        gone.append(workers.c.seen_at < ms(now - WORKER_GONE))
-    connection.execute(delete(workers).where(*gone))
-    alive = select(workers.c.id)
-    orphans = and_(RUNNING, jobs.c.owner.not_in(alive))
-    connection.execute(
-        insert(attempts).from_select(
-            ["job", "at", "outcome", "detail"],
-            select(
-                jobs.c.id,
-                literal(ms(now)),
-                literal("interrupted"),
-                literal("its worker stopped; whether it had been sent is unknown"),
-            ).where(orphans),
-        )
-    )
-    back = update(jobs).where(orphans).values(state="ready", owner=None, sent=True, due_at=ms(now))
-    return connection.execute(back).rowcount
-
-
-RELEASE = (
-    update(jobs)
-    .where(jobs.c.id == bindparam("job"), jobs.c.fence == bindparam("ours"))
-    .where(jobs.c.state == "running")
-    .values(state="ready", owner=None, sent=or_(jobs.c.sent, bindparam("perhaps")))
-)
-
-
-def release(connection: Connection, job: Job, *, sent: bool) -> None:
-    """Gives a claimed job back unsettled; `sent` when its order may have gone out."""
-    run(connection, RELEASE, job=job.id, ours=job.fence, perhaps=sent)

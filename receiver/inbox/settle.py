@@ -23,6 +23,7 @@ from receiver.inbox.records import (
     storable,
 )
 from receiver.inbox.sql import insert_many, rows, run, upsert
+from receiver.inbox.standing import put
 from receiver.inbox.tables import (
     ATTENTION,
     STANDING,
@@ -96,6 +97,9 @@ MISSED_NAME = (
         ),
     )
     .values(due_at=bindparam("now"))
+)
+LOOK_AGAIN = (
+    update(jobs).where(jobs.c.id == bindparam("job")).values(state="ready", due_at=bindparam("now"))
 )
 WAKE_QUEUE = (
     update(jobs)
@@ -208,30 +212,16 @@ def record_attempts(
 
 
 def record_order(connection: Connection, job: Job, order: OrderRecord, now: datetime) -> int:
-    """The order as it now is, and its names; how many waited for one of them."""
-    upsert(
-        connection,
-        orders,
-        {
-            "order_id": order.order_id,
-            "connection": order.connection,
-            "pos": order.pos,
-            "platform_id": storable(order.platform_id),
-            "state": order.state,
-            "internal_id": order.internal_id,
-            "display_id": order.display_id and storable(order.display_id),
-            "total": order.total,
-            "tip": order.tip,
-            "cancellation": order.cancellation,
-            "created_at": ms(order.created_at),
-        },
-    )
+    """The order as it now is, and its names; how many have something new to see."""
+    well = put(connection, order)
+    if not well:
+        run(connection, LOOK_AGAIN, job=job.id, now=ms(now))
     names = list(map(storable, order.references))
     named = [{"reference": name, "order_id": order.order_id} for name in names]
     upsert(connection, order_references, *named)
     if order.state == "expected":
-        return 0  # nothing new to see
-    return wake(connection, job, names, now)
+        return not well  # else nothing new to see
+    return wake(connection, job, names, now) + (not well)
 
 
 def record_payment(connection: Connection, payment: PaymentRecord) -> None:

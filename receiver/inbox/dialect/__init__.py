@@ -11,21 +11,21 @@ from receiver.inbox.dialect import postgresql, sqlite
 from receiver.inbox.dialect.common import (
     JOB_COLUMNS,
     Arrival,
-    clashed,
     cursor,
     insert_many,
     is_outage,
     outages,
+    passes,
 )
 
 __all__ = [
     "JOB_COLUMNS",
     "Arrival",
-    "clashed",
     "cursor",
     "insert_many",
     "is_outage",
     "outages",
+    "passes",
     "sqlite_path",
 ]
 

@@ -25,7 +25,7 @@ JOB_COLUMNS = (
     "sent",
     "updated_at",
 )
-CLASHES = ("40P01", "40001")  # deadlock, serialization
+PASSING = (None, "40P01", "40001", "57P01", "57P02")  # gone, deadlock, clash, shut down, crash
 FOLLOWS_AN_ERROR = "25P02"
 
 
@@ -102,9 +102,10 @@ def is_outage(error: Exception) -> bool:
     return not wrong and getattr(cause, "sqlstate", None) != FOLLOWS_AN_ERROR
 
 
-def clashed(error: Exception) -> bool:
-    """Whether two waited for one another and ours was ended: the same again will do."""
-    return getattr(cause_of(error), "sqlstate", None) in CLASHES
+def passes(error: Exception) -> bool:
+    """Whether the same again will do: the connection was ended, or two transactions waited for
+    one another and ours was."""
+    return getattr(cause_of(error), "sqlstate", "of no server") in PASSING
 
 
 def cause_of(error: Exception) -> object:

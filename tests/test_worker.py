@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from typing import Any
 
 import pytest
 
+from adapters.contract import Delivery
 from receiver import worker
-from receiver.inbox import settle
+from receiver.inbox import claim, open_inbox, settle
 from receiver.inbox.dialect import only_worker, sqlite
-from receiver.inbox.records import Attempt, Job, Settled, Settlement, State, StoreUnavailable
+from receiver.inbox.records import (
+    Attempt,
+    Incoming,
+    Job,
+    Settled,
+    Settlement,
+    State,
+    StoreUnavailable,
+)
 from receiver.pipeline import process
 from receiver.pipeline.tools import Tools
 from receiver.serve import create_tools, working
 from receiver.worker import Worker
 from tests.databases import Databases, postgresql_only, sqlite_only
-from tests.plain import body, cancellation, order, payment
+from tests.plain import body, cancellation, order, payment, signed
 from tests.running import Json, Line, eventually, line
 
 pytestmark = pytest.mark.anyio
@@ -337,6 +348,93 @@ async def test_a_look_that_fails_is_looked_again(
             await eventually(lambda: run.job(job), failed(1))
             run.clock.turn(minutes=1)
             await run.until(job, "done")
+
+
+async def test_a_claim_whose_answer_was_lost_is_no_job_lost(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was committed, and who claimed does not know what he has."""
+    monkeypatch.setattr(worker, "STORE_DOWN_SECONDS", 0.02)
+    async with line(database_url, work=False) as run:
+        job = await run.send(order())
+        really, lost = type(run.inbox).write, count()
+
+        async def write(inbox: Any, work: Any) -> Any:
+            done = await really(inbox, work)
+            if work.func is claim.claim and next(lost) == 0:
+                assert len(done[0]) == 1
+                raise StoreUnavailable("OperationalError in the database")
+            return done
+
+        monkeypatch.setattr(type(run.inbox), "write", write)
+        async with working(tools(run)):
+            done = await run.until(job, "done")
+        assert outcomes(done) == ["created"]
+        assert await asked(run) == [200]
+
+
+# Looking for what nobody tells
+
+
+async def test_what_another_process_keeps_is_found(database_url: str) -> None:
+    async with line(database_url) as run:
+        other = await open_inbox(database_url)
+        for name in ("o1", "o2", "o3"):
+            assert await other.keep(arrived(body(order(name))))
+            await eventually(lambda: booked(run), partial(contains_order, name))
+        await other.close()
+
+
+def contains_order(name: str, found: list[str]) -> bool:
+    return f"plain:{name}" in found
+
+
+def arrived(content: bytes) -> Incoming:
+    """As the web side of another process takes it in."""
+    found = json.loads(content)
+    url = "https://receiver.example/webhooks/plain"
+    delivery = Delivery("POST", url, "", signed(content), content, datetime.now(UTC))
+    queue = f"plain:{found['order']}"
+    return Incoming("plain", found["id"], delivery, delivery.headers, queue, "mitte", False)
+
+
+async def test_an_idle_worker_only_looks(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims, looks, really_claim, really_look = count(), count(), claim.claim, claim.anything
+
+    def claimed(*args: Any, **given: Any) -> Any:
+        next(claims)
+        return really_claim(*args, **given)
+
+    def looked(*args: Any, **given: Any) -> Any:
+        next(looks)
+        return really_look(*args, **given)
+
+    monkeypatch.setattr(claim, "claim", claimed)
+    monkeypatch.setattr(claim, "anything", looked)
+    async with line(database_url) as run:
+        blocked = await run.send(order("o1", lines=[{"name": "?", "quantity": 1, "unit_price": 1}]))
+        await run.until(blocked, "held")
+        await run.send(order("o1"))  # waits behind it
+
+        async def looks_so_far() -> int:
+            return int(repr(looks).strip("count()"))
+
+        await eventually(looks_so_far, lambda many: many > 5)
+        before, seen = repr(claims), await looks_so_far()
+        await eventually(looks_so_far, lambda many: many > seen + 5)
+        assert repr(claims) == before
+
+
+async def test_soon_after_the_last_and_ever_less_often(database_url: str) -> None:
+    async with line(database_url, work=False) as run:
+        resting = Worker(tools(run), pause=0.001)
+        pauses = []
+        for _ in range(6):
+            await resting.rest()
+            pauses.append(resting.pause)
+        assert pauses == [0.002, 0.004, 0.008, 0.016, 0.032, 0.04]
 
 
 # Room for everyone

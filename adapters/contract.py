@@ -105,6 +105,8 @@ class Line:
     line_id: str | None = None  # what a discount calls this line
     comment: str | None = None  # the guest's wish, allergies first
     options: tuple[Line, ...] = ()
+    tax_rate: int | None = None  # in hundredths of a percent, where the platform says: 700
+    bundle: bool = False  # one price for all that its options are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +115,7 @@ class Fee:
     amount: int  # minor units, tax-inclusive
     owner: Owner
     name: str | None = None
+    line_ids: tuple[str, ...] = ()  # of a deposit: the drinks it is for; none: not said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +197,9 @@ class PaymentUpdate:
     dispute (`canceled`), and a won dispute that undoes one (`paid`).
 
     `amount` is what was paid, or given back. Less than the order's is not `paid` but held, and
-    given back in part changes nothing; None where the provider says that it is all of it.
+    given back in part changes nothing; None where the provider says that it is all of it. A
+    reversal is `unsure` where only its amount tells whether it is of a part, which nobody can say
+    of an order that never came to us.
     """
 
     status: PaymentStatus
@@ -205,6 +210,7 @@ class PaymentUpdate:
     amount: int | None = None  # minor units
     currency: str | None = None
     reversal: bool = False
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +282,7 @@ class Adapter:
     identify: Callable[[Delivery], Identity]  # never raises
     parse: Callable[[Delivery, Mapping[str, bytes]], Sequence[Event]]  # raises Unreadable only
     proof: Callable[[Delivery], Proof] = signed  # which setting `verify` is given
+    proven_by_key: str = ""  # which deliveries `proof` leaves to api_key, in words
     certificate_at: Callable[[Delivery], str] | None = None  # its address; raises Rejected
     handshake: Callable[[Delivery, Secrets], Ack | None] | None = None  # set-up, nothing to keep
     ack: Callable[[Delivery], Ack] = empty_200

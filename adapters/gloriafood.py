@@ -104,6 +104,7 @@ def dish(item: Tree) -> Line:
         line_id=item.text("id"),
         comment=item.text("instructions"),
         options=tuple(option(other) for other in options if other.text("type") != SIZE),
+        tax_rate=payload.tax_rate(item.at("tax_rate").value, 1),
     )
     return sums.agreeing((read,), item.major("total_item_price"))[0]
 

@@ -108,6 +108,7 @@ def dish(item: Tree, portion: Decimal = Decimal(1)) -> Line:
         pos_ref=pos_ref,
         comment=comment(item.text("customer_notes"), *gone),
         options=tuple(dish(option, size * portion) for option, removed in options if not removed),
+        tax_rate=payload.tax_rate(item.at("tax_rate").value),
     )
 
 

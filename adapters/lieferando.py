@@ -290,6 +290,7 @@ ADAPTER = contract.Adapter(
     identify=identify,
     parse=parse,
     proof=proof,
+    proven_by_key="notices, cancellations among them",
     ack=ack,
     answer=answer,
     api=Api(url=f"https://{API}", headers=secret_in("x-flyt-api-key"), needs=("client_secret",)),

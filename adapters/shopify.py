@@ -94,6 +94,7 @@ def dish(item: Tree, order: Tree) -> tuple[Line, ...]:
         item_id=item.text("variant_id"),
         line_id=item.text("id"),
         comment=comment(*shops.allergies_first(*entered(item, "properties"))),
+        tax_rate=payload.tax_rate(item.at("tax_lines.0.rate").value, 1),
     )
     stated = paid_for(item, order, line.quantity) + (0 if net(order) else off(item))
     return sums.costing(line, stated)

@@ -12,7 +12,14 @@ class Held(Exception):
 
 
 class Unmapped(Held):
-    """OktoPOS does not know an article; held until someone maps the named ones."""
+    """OktoPOS does not know an article; held until someone maps the named ones.
+
+    `seen` is the version of the catalogue in which they were looked for.
+    """
+
+    def __init__(self, reason: str, seen: int = 0) -> None:
+        super().__init__(reason)
+        self.seen = seen
 
 
 class Refused(Exception):

@@ -182,6 +182,11 @@ def trusted() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
+def authorities() -> list[bytes]:
+    """The certificates, in DER, of whom our calls trust to say who a peer is."""
+    return trusted().get_ca_certs(binary_form=True)
+
+
 @contextmanager
 def as_httpx() -> Iterator[None]:
     """aiohttp's errors as httpx's. What counts is whether the request can have been sent."""

@@ -33,6 +33,7 @@ class Platforms:
 
     async def fetch(self, connection: Connection, fetch: Fetch) -> bytes:
         """The body a thin delivery needs. Raises Unavailable, Refused, Held."""
+        look_for_key(connection)
         unknown = frozenset({404}) if fetch.may_be_unknown else frozenset()
         reply = await self.exchange(connection, "GET", fetch.path, done=unknown)
         return b"" if reply.status == 404 else reply.body
@@ -106,3 +107,12 @@ def api_of(connection: Connection) -> Api:
     if api is None:
         raise Held(f"{connection.adapter.slug} has no API to call")
     return api
+
+
+def look_for_key(connection: Connection) -> None:
+    """Raises Held naming the settings that are missing: asking without them would never do."""
+    api = api_of(connection)
+    missing = [name for name in api.needs if not getattr(connection, name)]
+    if missing and not api.oauth:
+        names = " and ".join(f"connections.{connection.name}.{name}" for name in missing)
+        raise Held(f"has to be looked up at {connection.adapter.intermediary}: set {names}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from urllib.parse import unquote
 
 from adapters.contract import Delivery
 
@@ -32,7 +33,7 @@ def read(raw: bytes, public_url: str = "https://receiver.example") -> tuple[str,
     return target["connection"], Delivery(
         method=request["method"],
         url=public_url + request["target"],
-        path=target["path"] or "",
+        path=unquote(target["path"] or ""),  # as the web side has it
         headers=headers,
         body=body,
         received_at=arrival(headers.get("date")),

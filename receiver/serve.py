@@ -17,11 +17,12 @@ from contextlib import asynccontextmanager, contextmanager, nullcontext
 import uvicorn
 from starlette.types import ASGIApp
 
-from receiver import log
+from receiver import catalogue, log
 from receiver.http import Http
 from receiver.inbox import Inbox, open_inbox
 from receiver.inbox.dialect import sqlite_path
 from receiver.inbox.migrate import migrate
+from receiver.inbox.records import StoreUnavailable
 from receiver.pipeline.tools import Tools, now
 from receiver.platforms import Platforms
 from receiver.protocol import Protocol
@@ -32,6 +33,7 @@ from receiver.web import create_app
 from receiver.worker import Worker
 
 DRAIN_SECONDS = 18  # for answers in flight, beside the worker's own
+CATALOGUE_SECONDS = 60.0  # between looks whether a catalogue is due
 BACKLOG = 2048
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -98,12 +100,26 @@ async def working(tools: Tools, ended: Callable[[], None] = lambda: None) -> Asy
     worker = Worker(tools)
     running = asyncio.create_task(worker.run(), name="worker")
     running.add_done_callback(lambda _: ended())
+    syncing = asyncio.create_task(keep_catalogues(tools), name="articles")
     try:
         yield worker
     finally:
+        syncing.cancel()
+        await asyncio.gather(syncing, return_exceptions=True)
         worker.stop()
         await running
         await tools.http.close()
+
+
+async def keep_catalogues(tools: Tools) -> None:
+    """Beside the worker: reading a whole catalogue must not delay an order."""
+    while True:
+        try:
+            every_pos = [*tools.settings.pos.values()]
+            await catalogue.keep_up(every_pos, tools.http, tools.inbox, tools.clock)
+        except StoreUnavailable as error:
+            logger.error("store_unavailable", reason=str(error))
+        await asyncio.sleep(CATALOGUE_SECONDS)
 
 
 async def serve(settings: Settings, *, web: bool, work: bool) -> None:
@@ -139,7 +155,8 @@ def listener(settings: Settings) -> socket.socket:
 async def listen(
     settings: Settings, inbox: Inbox, stopping: asyncio.Event, address: socket.socket
 ) -> None:
-    app = create_app(settings, inbox, stopping.is_set)
+    http = Http()
+    app = create_app(settings, inbox, stopping.is_set, http)
     port = address.getsockname()[1]
     logger.info("listening", host=settings.host, port=port, public_url=settings.public_url)
     web = server(app, settings)
@@ -148,6 +165,7 @@ async def listen(
     logger.info("draining")
     web.should_exit = True
     await serving
+    await http.close()
 
 
 async def work_until(settings: Settings, inbox: Inbox, stopping: asyncio.Event) -> None:

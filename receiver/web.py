@@ -25,7 +25,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.contract import Ack, Adapter, Delivery, Rejected
 from receiver import log, metrics
+from receiver.certificates import Certificates, NoCertificate
 from receiver.health import Health
+from receiver.http import Http
 from receiver.inbox import Inbox, quarantine
 from receiver.inbox.records import Incoming, StoreUnavailable, storable
 from receiver.oktopos import order_id
@@ -73,6 +75,7 @@ class Webhooks:
 
     settings: Settings
     inbox: Inbox
+    certificates: Certificates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -122,10 +125,14 @@ class Webhooks:
         if delivery.method not in OF_DELIVERIES:
             return "method", NOT_ALLOWED
         try:
+            delivery = await self.certificates.given(connection, delivery)
             connection.adapter.verify(delivery, connection.proves(delivery))
         except Rejected as error:
             self.quarantine(connection, delivery, str(error))
             return "rejected", NOT_GENUINE
+        except NoCertificate as error:
+            logger.error("no_certificate", connection=connection.name, reason=str(error))
+            return "no_certificate", NOT_KEPT
         try:
             new = await self.inbox.keep(incoming(connection, delivery))
         except StoreUnavailable as error:
@@ -227,10 +234,14 @@ async def unavailable(_: Request, __: Exception) -> Response:
 
 
 def create_app(
-    settings: Settings, inbox: Inbox, draining: Callable[[], bool] = lambda: False
+    settings: Settings,
+    inbox: Inbox,
+    draining: Callable[[], bool] = lambda: False,
+    http: Http | None = None,
 ) -> ASGIApp:
     """Deliveries go straight to their endpoint: Starlette's layers cost as much as verifying."""
-    webhooks, others = Webhooks(settings, inbox), pages(Health(settings, inbox, draining))
+    webhooks = Webhooks(settings, inbox, Certificates(http or Http()))
+    others = pages(Health(settings, inbox, draining))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if address := ADDRESS.fullmatch(scope.get("path", "")):

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, select
 
 from adapters.contract import Delivery
-from receiver.inbox import claim, lease, settle
+from receiver.inbox import claim, lease, settle, verdicts
 from receiver.inbox.dialect import open_engine
 from receiver.inbox.keep import keep_many
 from receiver.inbox.records import (
@@ -104,7 +104,7 @@ class Box:
         return self.do(partial(lease.heartbeat, worker=worker, now=now, alone=alone))
 
     def judge(self, verdict: PosVerdict, *, now: datetime = NOW) -> None:
-        self.do(partial(settle.judge, verdict=verdict, now=now))
+        self.do(partial(verdicts.judge, verdict=verdict, now=now))
 
     def rows(self, table: str) -> list[Row]:
         """All of a table, by its key."""

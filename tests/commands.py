@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from typer.testing import CliRunner, Result
 
 from adapters.contract import Delivery
@@ -129,6 +130,15 @@ def desk(folder: Path, *, till: str = "http://127.0.0.1:9", database: str | None
             "PORT": "0",
         },
     )
+
+
+def stand(made: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process, in its folder."""
+    monkeypatch.chdir(made.folder)
+    monkeypatch.setattr("receiver.cli.setup.ADAPTERS", PLATFORMS)
+    monkeypatch.delenv("RECEIVER_CONFIG", raising=False)
+    for name, value in made.environ.items():
+        monkeypatch.setenv(name, value)
 
 
 def surroundings(environ: Mapping[str, str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -10,7 +11,7 @@ Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def peer(behave: Peer) -> AsyncIterator[str]:
+async def peer(behave: Peer, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """A server that does with each connection what it is told, byte for byte."""
 
     talking: set[asyncio.Task[None]] = set()
@@ -25,9 +26,9 @@ async def peer(behave: Peer) -> AsyncIterator[str]:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(guarded, "127.0.0.1", 0)
+    server = await asyncio.start_server(guarded, "127.0.0.1", 0, ssl=tls)
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
         for task in talking:

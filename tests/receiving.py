@@ -74,13 +74,23 @@ def every_delivery(database: Database) -> list[Json]:
 
 @asynccontextmanager
 async def receiving(
-    folder: Path, *, adapter: Adapter = PLAIN, api_key: str | None = None, **changes: Any
+    folder: Path,
+    *,
+    adapter: Adapter = PLAIN,
+    api_key: str | None = None,
+    api_url: str | None = None,
+    **changes: Any,
 ) -> AsyncIterator[Receiving]:
     """The web side of one connection, `plain`, on a real socket, without a worker."""
     database = f"sqlite:///{folder / 'box.db'}"
     migrate(database)
     plain = Connection(
-        name="plain", adapter=adapter, secrets=(SECRET,), stores={"*": "mitte"}, api_key=api_key
+        name="plain",
+        adapter=adapter,
+        secrets=(SECRET,),
+        stores={"*": "mitte"},
+        api_key=api_key,
+        api_url=api_url,
     )
     made = replace(settings(database, {"mitte": MITTE}, plain), **changes)
     inbox = await open_inbox(database)

@@ -21,15 +21,16 @@ from receiver.inbox import quarantine
 from receiver.inbox.by_hand import transaction
 from receiver.inbox.quarantine import Suspect
 from receiver.inbox.records import ms
-from tests.commands import PLATFORMS, ROOT, Desk, call, delivery, desk, said
+from tests.commands import PLATFORMS, ROOT, Desk, call, delivery, desk, said, stand
 from tests.plain import PLAIN, SECRET, body, cancellation, order
 
 OTHER_SECRET = "another-secret-for-tests"
 COMMANDS: Mapping[str, set[str]] = {
     "": {
         "serve", "worker", "migrate", "check", "demo", "sandbox", "deliveries", "replay", "pos",
-        "quarantine",
+        "quarantine", "articles", "report",
     },
+    "articles": {"sync", "list", "map", "import", "export"},
     "deliveries": {"list", "show", "replay", "hold", "discard"},
     "pos": {"list", "pause", "resume"},
     "quarantine": {"list", "release"},
@@ -42,14 +43,6 @@ def at_desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     made = desk(tmp_path)
     stand(made, monkeypatch)
     return made
-
-
-def stand(made: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(made.folder)
-    monkeypatch.setattr("receiver.cli.setup.ADAPTERS", PLATFORMS)
-    monkeypatch.delenv("RECEIVER_CONFIG", raising=False)
-    for name, value in made.environ.items():
-        monkeypatch.setenv(name, value)
 
 
 def states(made: Desk) -> dict[int, str]:

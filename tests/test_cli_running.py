@@ -18,6 +18,8 @@ import pytest
 
 from adapters import ADAPTERS
 from adapters.contract import nothing
+from receiver.cli.demo import everything
+from receiver.cli.demo.playing import Arrival, Seen, of_payment
 from receiver.cli.demo.recordings import read_all
 from receiver.cli.explain import Failure
 from receiver.sandbox import create_sandbox
@@ -305,9 +307,9 @@ async def test_demo_once(tmp_path: Path) -> None:
     assert code == 0, (out, err)
     said = json.loads(out)
     assert said["ok"]
-    arrivals = {arrival["platform"]: arrival for arrival in said["deliveries"]}
-    assert set(arrivals) == set(ADAPTERS)
-    for slug, arrival in arrivals.items():
+    assert {arrival["platform"] for arrival in said["deliveries"]} == set(ADAPTERS)
+    for arrival in said["deliveries"]:
+        slug = arrival["platform"]
         assert 200 <= arrival["answer"] < 300
         assert arrival["why"] is None
         assert arrival["oktopos_id"] > 10_000
@@ -326,7 +328,7 @@ async def test_demo_table(tmp_path: Path) -> None:
     head, *rows = out.splitlines()
     assert head.split()[:4] == ["platform", "event", "answer", "ms"]
     assert [row.split()[0] for row in rows if row[0] != " "] == [
-        recording.adapter.slug for recording in read_all(ADAPTERS)
+        recording.adapter.slug for recording in everything(read_all(ADAPTERS))
     ]
 
 
@@ -358,8 +360,37 @@ main()
     code, out, err = demo(tmp_path, "--once", "--json", program=[sys.executable, "-c", program])
     assert code == 1
     (arrival,) = json.loads(out)["deliveries"]
-    assert arrival["why"].startswith("no order at OktoPOS is paid by it: ")
+    assert arrival["why"].startswith("its order does not stand at OktoPOS: ")
     assert f"receiver: stripe payment_intent.succeeded: {arrival['why']}" in err
+
+
+@pytest.mark.parametrize(
+    ("told", "state", "waited", "why"),
+    [
+        (["appointed"], "done", True, None),
+        (["paid"], "done", True, "OktoPOS was told paid, not appointed"),
+        ([], "done", True, "OktoPOS was told nothing, not appointed"),
+        (["appointed"], "done", False, "it did not wait for its order"),
+        (["appointed"], "held", True, "it is held: held"),
+    ],
+)
+async def test_demo_looks_at_what_oktopos_was_told(
+    told: list[str], state: str, waited: bool, why: str | None
+) -> None:
+    recording = next(one for one in read_all(ADAPTERS) if one.adapter.slug == "klarna")
+    update = recording.payment
+    assert update
+    held = f"standard_webhooks:{update.reference}"
+    steps = [{"kind": "payment", "status": status} for status in told]
+    seen = Seen(
+        jobs=[
+            {"connection": "klarna", "queue": "q", "answer": None, "state": state, "reason": state}
+        ],
+        orders={held: {"orderId": held, "internalId": 1, "history": steps}},
+        calls={},
+    )
+    sent = Arrival(platform="klarna", event="completed", answer=200, ms=1.0)
+    assert of_payment(sent, recording, update, seen, waited=waited).why == why
 
 
 async def test_demo_needs_the_recordings(tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ from tests.goldens import FIXTURES, FOLDER, Fixture, event_word, name, of, parse
 
 ROOT = Path(__file__).parent.parent
 VECTORS = Path(__file__).parent / "vectors"
-SHARED = {"__init__", "api", "contract", "glance", "payload", "shops", "signing", "sums"}
+SHARED = {
+    "__init__", "api", "contract", "glance", "payload", "shops", "signing", "sums", "verdict",
+}  # fmt: skip
 HEADINGS = {
     "orders": ["Register", "Secret", "Events", "Order fields", "Quirks", "Ignored"],
     "payments": ["Register", "Secret", "Events", "Payment fields", "Quirks", "Ignored"],

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from receiver.inbox import lease, search, settle
+from receiver.articles import MATCH, Match
+from receiver.inbox import articles, lease, search, verdicts
 from receiver.inbox.dialect import open_engine
 from receiver.inbox.records import Attempt, PosVerdict, Settlement, State
 from tests.box import (
     DONE,
+    NOW,
     Box,
     call,
     incoming,
@@ -29,7 +31,7 @@ from tests.databases import sqlite_only
 pytestmark = sqlite_only
 
 MANY = 20_000
-SMALL = ("pos_states", "workers")  # a few rows, however much is kept
+SMALL = ("catalogues", "pos_states", "workers")  # a few rows, however much is kept
 PARTIAL = ("jobs_attention", "jobs_awaits", "jobs_due", "jobs_queue", "jobs_running")
 WALK = re.compile(
     rf"SCAN (?!\(|lanes$|(\d+ )?CONSTANT|{'|'.join(SMALL)}|jobs USING INDEX ({'|'.join(PARTIAL)})$)"
@@ -107,6 +109,11 @@ def everything_once(box: Box) -> None:
     box.do(lambda at: search.payment_reference(at, "plain", ["pi_1", "ch_1"]))
     box.do(lambda at: search.detail(at, 1))
     box.do(search.counts)
+    box.do(articles.version)
+    box.do(lambda at: articles.is_synced(at, "mitte"))
+    box.do(lambda at: articles.mapped(at, "plain", ["P1"]))
+    for match in MATCH:
+        box.do(lambda at, m=match: articles.find(at, "mitte", "P1", [m], NOW))  # type: ignore[misc]
 
 
 FULL = Settlement(
@@ -177,7 +184,7 @@ def test_it_costs_the_same_however_much_is_done(box: Box) -> None:
 
 def test_what_is_parked_for_a_dead_pos_costs_the_others_little(box: Box) -> None:
     """An hour's deliveries; an idle look must stay far from a walk over all of them."""
-    box.do(lambda at: settle.judge(at, PosVerdict("nord", "down", at_once=True), later(days=-1)))
+    box.do(lambda at: verdicts.judge(at, PosVerdict("nord", "down", at_once=True), later(days=-1)))
     box.do(
         lambda at: at.exec_driver_sql(
             "UPDATE pos_states SET paused = 'operator' WHERE pos = 'nord'"
@@ -205,3 +212,12 @@ def test_a_commit_is_on_disk_before_it_is_one(box: Box, writes: bool) -> None:
         "foreign_keys": 1,
         "busy_timeout": 10_000,
     }
+
+
+@pytest.mark.parametrize("match", MATCH[1:])
+def test_an_article_is_found_by_the_index_of_its_name(box: Box, match: Match) -> None:
+    """And not by walking through all that its POS has."""
+    with traced(box) as said:
+        box.do(lambda at: articles.find(at, "mitte", "P1", [match], NOW))
+    (statement,) = [one for one in said if one.startswith("SELECT articles.")]
+    assert plan(box, statement)[0].startswith(f"SEARCH articles USING INDEX articles_{match} (")

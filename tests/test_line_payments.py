@@ -520,6 +520,19 @@ async def test_many_at_once_end_as_the_guard_says(database_url: str) -> None:
 # Amounts
 
 
+@pytest.mark.parametrize("unsure", [True, False])
+async def test_a_part_given_back_of_an_order_never_seen_is_an_operator_s_business(
+    unsure: bool, database_url: str
+) -> None:
+    async with line(database_url) as run:
+        back = await pay(run, "Z9", "canceled", reversal=True, amount=500, unsure=unsure)
+        await run.until(back, "waiting")
+        run.clock.turn(seconds=61)
+        end = await run.until(back, "done", "dead", "held")
+        reason = "5.00 of order Z9 was given back: is that all of it?"
+        assert (end["reason"] == reason) is unsure
+
+
 @pytest.mark.parametrize(
     ("amount", "currency", "said"),
     [(989, None, "9.89 EUR"), (989, "eur", "9.89 EUR"), (5_000, "USD", "50.00 USD")],

@@ -24,9 +24,11 @@ from adapters.contract import (
     Owner,
     Tip,
 )
+from receiver.articles import Known
 from receiver.errors import Held, Unmapped
 from receiver.http import CALL_SECONDS
 from receiver.oktopos import Mapped, create_body, order_id, payment_body, status_body
+from receiver.oktopos.booking import Till, book
 from receiver.oktopos.lines import Priced, priced
 from receiver.sandbox import models
 from receiver.settings.model import Connection, Pos
@@ -34,6 +36,7 @@ from tests.plain import PLAIN, SECRET
 
 NOW = datetime(2026, 7, 4, 12, tzinfo=UTC)
 POS = Pos(name="mitte", url="https://manager.example.de/v1", api_key="key-of-the-division")
+BY_NAME = replace(POS, unknown_article="name")
 PLAIN_CONNECTION = Connection(
     name="plain", adapter=PLAIN, secrets=(SECRET,), stores={"*": "mitte"}, intermediary="Plain"
 )
@@ -382,7 +385,7 @@ def test_everything_unknown_is_named_once() -> None:
 
 
 def test_the_unknown_goes_by_name_where_that_is_set() -> None:
-    pos = replace(POS, unknown_article="name")
+    pos = BY_NAME
     (item,) = items(order(replace(SOUP, pos_ref=None)), pos)
     assert "productId" not in item
     assert "externalId" not in item
@@ -598,10 +601,10 @@ def feasible(found: Order) -> list[Priced]:
 
 @given(orders)
 def test_lines_add_up_to_the_cent(found: Order) -> None:
-    lines = feasible(found)
-    booked_total = sum(one.quantity * one.unit_price for one in lines)
-    assert booked_total == sum(map(worth, found.lines)) + ours(found.fees) - ours(found.discounts)
-    assert all(one.unit_price >= 0 and one.quantity >= 1 for one in lines)
+    booked = book(found, feasible(found), Till.of(found, PLAIN_CONNECTION, BY_NAME, Known()))
+    total = sum(one.value for one in booked)
+    assert total == sum(map(worth, found.lines)) + ours(found.fees) - ours(found.discounts)
+    assert all(one.line.unit_price >= 0 and one.line.quantity >= 1 for one in booked)
 
 
 @given(orders)

@@ -156,6 +156,17 @@ async def test_a_key_that_is_not_taken_is_tried_once(there: Platform, platforms:
     assert there.proofs == ["wrong"]
 
 
+async def test_without_its_key_nothing_is_asked(there: Platform, platforms: Platforms) -> None:
+    """It would never do; once the key is set, a replay does."""
+    api = Api(url=there.url, headers=key_in("authorization", "Bearer "), needs=("api_key",))
+    at = connection(there, replace(PLAIN, api=api))
+    with pytest.raises(Held, match=r"looked up at Plain: set connections\.plain\.api_key$"):
+        await platforms.fetch(at, FETCH)
+    assert there.asked == []
+    await platforms.fetch(replace(at, api_key="t0"), FETCH)
+    assert there.proofs == ["Bearer t0"]
+
+
 async def test_a_platform_without_an_api_is_an_operator_s_business(
     there: Platform, platforms: Platforms
 ) -> None:

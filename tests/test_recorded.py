@@ -52,3 +52,9 @@ def test_without_a_date_it_arrives_now() -> None:
 def test_what_is_wrong_is_said(raw: bytes, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         recorded.read(raw)
+
+
+def test_a_path_is_read_as_the_web_side_reads_it() -> None:
+    _, delivery = recorded.read(b"POST /webhooks/x/order/a%2Fb%20c HTTP/1.1\r\n\r\n{}")
+    assert delivery.path == "order/a/b c"
+    assert delivery.url.endswith("/webhooks/x/order/a%2Fb%20c")

@@ -694,6 +694,18 @@ async def test_platform_wants_the_headers_it_is_told_to() -> None:
             assert answer.status_code == status
 
 
+async def test_platform_shows_its_certificates_to_anyone() -> None:
+    certificates: dict[str, bytes] = {}
+    async with (
+        serving(create_platform_api(BODIES, certificates=certificates)) as url,
+        httpx.AsyncClient(base_url=url) as client,
+    ):
+        assert (await client.get("/certs/1")).status_code == 401
+        certificates["/certs/1"] = b"-----BEGIN CERTIFICATE-----"
+        assert (await client.get("/certs/1")).content == certificates["/certs/1"]
+        assert (await client.post("/certs/1")).status_code == 401
+
+
 @pytest.mark.parametrize(
     "path", ["/oauth/v2/token", "/oauth2/token", "/v2/oauth/token", "/v1/oauth2/token"]
 )

@@ -7,7 +7,8 @@ import dataclasses
 import pytest
 
 from adapters.api import Api
-from receiver.settings import BadSettings, load
+from adapters.contract import nothing
+from receiver.settings import BadSettings, environment, load
 from tests.setups import (
     NOWHERE,
     PAYMENTS,
@@ -45,10 +46,18 @@ from tests.setups import (
         ({"OKTOPOS_URL": "http://localhost.example.de/v1"}, "OKTOPOS_URL: is http; use https"),
         ({"OKTOPOS_URL": "https://me:pw@example.de/v1"}, "OKTOPOS_URL: carries a user name"),
         ({"OKTOPOS_URL": "https://example.de/v1?key=1"}, "OKTOPOS_URL: carries a query"),
-        ({"OKTOPOS_API_VERSION": "1.0.1"}, "OKTOPOS_API_VERSION: 1.0.1 needs the article"),
+        ({"OKTOPOS_API_VERSION": "1.2"}, "OKTOPOS_API_VERSION: should be '1.3.0' or '1.0.1'"),
         ({"OKTOPOS_API_VERSION": "2"}, "OKTOPOS_API_VERSION: should be '1.3.0'"),
-        ({"OKTOPOS_UNKNOWN_ARTICLE": "fallback"}, "OKTOPOS_UNKNOWN_ARTICLE: fallback needs the"),
-        ({"OKTOPOS_UNKNOWN_ARTICLE": "drop"}, "OKTOPOS_UNKNOWN_ARTICLE: should be 'hold' or"),
+        (
+            {"OKTOPOS_UNKNOWN_ARTICLE": "fallback"},
+            "OKTOPOS_FALLBACK_ARTICLES: is empty, but unknown_article is fallback; name an",
+        ),
+        (
+            {"OKTOPOS_UNKNOWN_ARTICLE": "name", "OKTOPOS_API_VERSION": "1.0.1"},
+            "OKTOPOS_UNKNOWN_ARTICLE: is name, but OrderAPI 1.0.1 knows articles by id only;",
+        ),
+        ({"OKTOPOS_FALLBACK_RATE": "7"}, "OKTOPOS_FALLBACK_RATE: is not a tax rate; write it"),
+        ({"OKTOPOS_UNKNOWN_ARTICLE": "drop"}, "OKTOPOS_UNKNOWN_ARTICLE: should be 'hold', "),
         ({"OKTOPOS_TIMEZONE": "Europe/Berlni"}, "OKTOPOS_TIMEZONE: is not a time zone; use"),
         ({"OKTOPOS_TIMEZONE": "/etc/localtime"}, "OKTOPOS_TIMEZONE: is not a time zone; use"),
         ({"OKTOPOS_TIMEZONE": "Europe"}, "OKTOPOS_TIMEZONE: is not a time zone; use"),
@@ -111,6 +120,28 @@ def test_what_a_platform_finds_wrong_with_a_secret_is_told() -> None:
         "STRIPE_SECRETS: secret 1 of 4 is odd, secret 3 of 4 is shorter than 16 bytes,"
         " secret 4 of 4 is odd;"
         " use the secret from the platform's portal (https://docs.example/uber_eats)",
+    )
+
+
+def test_what_is_looked_up_now_and_then_is_missed_without_a_key() -> None:
+    api = Api(url="https://api.example", needs=("api_key",))
+    paying = dataclasses.replace(PAYMENTS, api=api, answer=nothing)
+    environ = SMALL | {"STRIPE_SECRETS": SECRET}
+    _, told = load(environ, PLATFORMS | {"stripe": paying}, directory=NOWHERE)
+    assert told == ("STRIPE_API_KEY: is missing, so nothing can be looked up at Stripe; set it",)
+    environ["STRIPE_API_KEY"] = "key"
+    assert load(environ, PLATFORMS | {"stripe": paying}, directory=NOWHERE)[1] == ()
+
+
+def test_a_key_that_proves_deliveries_must_be_there() -> None:
+    noticing = dataclasses.replace(PLATFORMS["deliveroo"], proven_by_key="cancellations")
+    environ, known = SMALL | {"DELIVEROO_ACCEPT": "never"}, PLATFORMS | {"deliveroo": noticing}
+    with pytest.raises(BadSettings) as wrong:
+        load(environ, known, directory=NOWHERE)
+    (problem,) = wrong.value.problems
+    assert problem.startswith("DELIVEROO_API_KEY: is missing, and proves cancellations: without it")
+    load(
+        environ | {"DELIVEROO_API_KEY": "k"}, PLATFORMS | {"deliveroo": noticing}, directory=NOWHERE
     )
 
 
@@ -207,6 +238,32 @@ def test_no_pos_for_the_platforms_of_the_environment() -> None:
 def test_what_looks_wrong_is_a_warning(changed: dict[str, str], said: str) -> None:
     (only,) = warnings(SMALL | changed)
     assert only.startswith(said)
+
+
+CERTIFIED = dataclasses.replace(PAYMENTS, certificate_at=lambda _: "https://certs.example/1")
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("http://127.0.0.1:9000", "STRIPE_API_URL: is http on this machine, and any certificate"),
+        ("http://[::1]:9000", "STRIPE_API_URL: is http on this machine, and any certificate"),
+        ("https://127.0.0.1:9000", None),
+        ("https://certs.example", None),
+        ("", None),
+    ],
+)
+def test_certificates_from_anyone_are_a_warning(address: str, said: str | None) -> None:
+    environ = {**SMALL, "STRIPE_SECRETS": SECRET, "STRIPE_API_URL": address}
+    settings, told = load(environ, PLATFORMS | {"stripe": CERTIFIED}, directory=NOWHERE)
+    assert settings.connections["stripe"].api_url == (address or None)
+    assert [text.startswith(said or "?") for text in told] == ([True] if said else [])
+
+
+def test_who_signs_by_a_certificate_need_not_be_called() -> None:
+    names = {variable.name for variable in environment.of_platform(CERTIFIED)}
+    others = {variable.name for variable in environment.of_platform(PAYMENTS)}
+    assert names - others == {"STRIPE_API_URL"}
 
 
 def test_foreign_variables_are_left_alone() -> None:

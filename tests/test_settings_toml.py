@@ -106,9 +106,18 @@ def test_receiver_config_names_another_file(written: Written) -> None:
             "pos.mitte.api_kei: is not a setting; did you mean api_key?",
         ),
         ("api_key", "zzz = 1\napi_key", "pos.mitte.zzz: is not a setting; use one of api_key"),
-        ("api_key", "match = []\napi_key", "pos.mitte.match: is not a setting; "),
-        ("api_key", "fallback_articles = {}\napi_key", "pos.mitte.fallback_articles: needs the"),
-        ("api_key", 'unknown_article = "fallback"\napi_key', "pos.mitte.unknown_article: fallback"),
+        ("api_key", "match = []\napi_key", "pos.mitte.match: "),
+        ("api_key", 'match = ["name"]\napi_key', "pos.mitte.match.0: should be 'id', "),
+        (
+            "api_key",
+            'fallback_articles = { "7" = "9007" }\napi_key',
+            "pos.mitte.fallback_articles.7: is not a tax rate; write it with two places",
+        ),
+        (
+            "api_key",
+            'unknown_article = "fallback"\napi_key',
+            "pos.mitte.fallback_articles: is empty, but unknown_article is fallback;",
+        ),
         ("api_key", 'timezone = ""\napi_key', "pos.mitte.timezone: is not a time zone;"),
         ('"$MITTE_KEY"', '"not for files"', "pos.mitte.api_key: holds a secret; put that into an"),
         ('"$MITTE_KEY"', '"$not-a-name"', "pos.mitte.api_key: holds a secret; put that into an"),
@@ -191,7 +200,7 @@ def test_ten_faults_in_the_file_are_ten_sentences(written: Written) -> None:
         [pos.b]
         url = "https://b.example/v1"
         api_key = "$GONE"
-        api_version = "1.0.1"
+        api_version = "1.2"
         [connections.one]
         platform = "nobody"
         secrets = ["$GONE"]

@@ -87,8 +87,19 @@ def header_forgeries(fixture: Fixture) -> Iterator[tuple[str, Delivery]]:
     for header in signing_headers(fixture):
         yield f"{header} missing", without(genuine, header)
         for label, text in forged_texts(genuine.headers[header]):
-            headers = {**genuine.headers, header: text}
-            yield f"{header} {label}", replace(genuine, headers=headers)
+            forged = replace(genuine, headers={**genuine.headers, header: text})
+            yield f"{header} {label}", as_handed_on(fixture.adapter, forged, genuine)
+
+
+def as_handed_on(adapter: Adapter, forged: Delivery, genuine: Delivery) -> Delivery:
+    """By the receiver: of the platform's addresses, only the genuine one leads to a certificate."""
+    if adapter.certificate_at is None:
+        return forged
+    try:
+        is_there = adapter.certificate_at(forged) == adapter.certificate_at(genuine)
+    except Rejected:
+        return forged
+    return forged if is_there else replace(forged, certificate=None)
 
 
 def signing_headers(fixture: Fixture) -> list[str]:
@@ -123,12 +134,12 @@ def forged_texts(genuine: str) -> Iterator[tuple[str, str]]:
 
 
 def time_forgeries(fixture: Fixture) -> Iterator[tuple[str, Delivery]]:
-    """Where the time is signed: genuine bytes that arrive a day late, or a day early."""
+    """Where the time is signed: genuine bytes that arrive a month late, or a day early."""
     genuine, day = fixture.signed(), timedelta(days=1)
     tomorrow = replace(fixture.unsigned(), received_at=genuine.received_at + day)
     if fixture.adapter.sign(tomorrow, SECRET).headers.items() <= genuine.headers.items():
         return
-    yield "stale", replace(genuine, received_at=genuine.received_at + day)
+    yield "stale", replace(genuine, received_at=genuine.received_at + 30 * day)
     yield "from the future", replace(genuine, received_at=genuine.received_at - day)
 
 
@@ -146,9 +157,11 @@ def test_published_signatures(adapter: Adapter) -> None:
 
 def delivery_of(adapter: Adapter, vector: dict[str, object]) -> Delivery:
     """`now` is when it arrives; `url` matters only where the platform signs it; `repeat` says how
-    often a body stands in a row that is too long to be written out."""
+    often a body stands in a row that is too long to be written out; `certificate` is what the
+    receiver has got."""
     headers, body, now = vector["headers"], vector["body"], vector["now"]
-    repeat = vector.get("repeat", 1)
+    certificate, repeat = vector.get("certificate"), vector.get("repeat", 1)
+    assert isinstance(certificate, str | None)
     assert isinstance(repeat, int)
     assert isinstance(headers, dict)
     assert isinstance(body, str)
@@ -162,6 +175,7 @@ def delivery_of(adapter: Adapter, vector: dict[str, object]) -> Delivery:
             headers=headers,
             body=body.encode("utf-8") * repeat,
             received_at=datetime.fromtimestamp(now or 0, UTC),
+            certificate=certificate.encode() if certificate else None,
         ),
         adapter,
     )

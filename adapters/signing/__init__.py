@@ -5,11 +5,13 @@ It decodes nothing: text is decoded here first, strictly, so that a malformed he
 before any comparison and two spellings of one digest do not both pass.
 """
 
+from adapters.signing.certified import Certified
 from adapters.signing.digests import (
     MOST_SIGNATURES,
     SHA256,
     Encoding,
     Hmac,
+    HmacList,
     HmacWithin,
     TimedHmac,
     decode,
@@ -27,8 +29,10 @@ __all__ = [
     "MOST_SIGNATURES",
     "SHA256",
     "AddressToken",
+    "Certified",
     "Encoding",
     "Hmac",
+    "HmacList",
     "HmacWithin",
     "Jwt",
     "Standard",

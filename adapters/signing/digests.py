@@ -116,6 +116,31 @@ class HmacWithin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HmacList:
+    """HMAC-SHA256 of the body in hex, one or several in a header: any of them may match.
+
+    They are apart by commas, as a header that comes several times is joined. `prefix` may stand
+    before each or not. One that stands there twice is no second secret's, but a forged header.
+    """
+
+    header: str
+    prefix: str = ""
+
+    def verify(self, delivery: Delivery, secrets: Secrets) -> None:
+        parts = [part.strip() for part in header(delivery, self.header).split(",")]
+        texts = [part.removeprefix(self.prefix) for part in parts]
+        if len(texts) > MOST_SIGNATURES or len(texts) > len(set(texts)):
+            raise Rejected(f"{self.header} has too many signatures, or one of them twice")
+        digests = [decode(text, "hex") for text in texts if DIGEST_HEX.fullmatch(text)]
+        if not matches(secrets, delivery.body, digests):
+            raise Rejected("no secret gives this signature")
+
+    def sign(self, delivery: Delivery, secret: str) -> Delivery:
+        digest = SHA256.get_signature(secret.encode(), delivery.body)
+        return with_headers(delivery, {self.header: self.prefix + encode(digest, "hex")})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TimedHmac:
     """HMAC-SHA256 of `<t>.<body>` in a header of `key=value` parts; any of several may match.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from receiver.cli import check, deliveries, demo, pos, process, quarantine, replay
+from receiver.cli import articles, check, deliveries, demo, pos, process, quarantine, replay, report
 from receiver.cli.explain import Explaining
 
 app = typer.Typer(
@@ -25,8 +25,10 @@ for name, command in (
     ("demo", demo.demo),
     ("sandbox", process.sandbox),
     ("replay", replay.replay),
+    ("report", report.report),
 ):
     app.command(name)(command)
+app.add_typer(articles.app, name="articles")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(pos.app, name="pos")
 app.add_typer(quarantine.app, name="quarantine")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
@@ -15,12 +16,16 @@ from rich.progress import Progress
 
 from adapters.contract import Delivery, Rejected
 from receiver import recorded
+from receiver.certificates import place
 from receiver.cli.explain import FAILED, Failure, complain
 from receiver.cli.setup import run, settings
 from receiver.cli.shown import Json, console, plain, print_json
 from receiver.http import Http, NoAnswer, NotSent
 from receiver.pipeline.tools import now
+from receiver.sandbox import create_platform_api
+from receiver.serving import serving
 from receiver.settings import Settings, rules
+from receiver.settings.model import Connection
 
 WEBHOOKS = "/webhooks/"
 HOPS = frozenset({"host", "content-length", "transfer-encoding", "connection", "keep-alive"})
@@ -88,6 +93,7 @@ class Prepared:
     connection: str
     url: str
     delivery: Delivery
+    certificate_at: str | None  # where the receiver will look for whose key signed it
 
 
 def prepared(file: Path, to: str, found: Settings) -> Prepared:
@@ -115,7 +121,26 @@ def prepared(file: Path, to: str, found: Settings) -> Prepared:
         signed = connection.adapter.sign(delivery, keys[0])
     except Rejected as error:
         raise Failure(f"{file}: it cannot be signed: {error}") from None
-    return Prepared(str(file), name, base + target, signed)
+    try:
+        shown_at = where_shown(connection, signed)
+    except ValueError as error:
+        raise Failure(f"{file}: {error}") from None
+    return Prepared(str(file), name, base + target, signed, shown_at)
+
+
+def where_shown(connection: Connection, signed: Delivery) -> str | None:
+    """The address of its certificate: we must be able to answer there. Raises ValueError."""
+    ask = connection.adapter.certificate_at
+    if ask is None or signed.certificate is None:
+        return None
+    address = place(connection, ask(signed))
+    if not rules.is_local(address):
+        raise ValueError(
+            f"only {connection.adapter.intermediary} can sign it; to try it, set"
+            f" connections.{connection.name}.api_url, for the receiver too, to a free"
+            " http://127.0.0.1:PORT"
+        )
+    return address
 
 
 def registered(base: str, found: Settings) -> str:
@@ -132,16 +157,32 @@ def fresh(delivery: Delivery, at: datetime) -> Delivery:
 
 async def send_all(deliveries: Sequence[Prepared], *, show_progress: bool) -> list[Sent]:
     """One after the other: their order counts."""
-    http = Http()
-    try:
-        with Progress(
+    async with AsyncExitStack() as stack:
+        http = Http()
+        stack.push_async_callback(http.close)
+        await show_certificates(deliveries, stack)
+        progress = Progress(
             console=console(to_stderr=True), transient=True, disable=not show_progress
-        ) as progress:
-            return [
-                await send(http, one) for one in progress.track(deliveries, description="sending")
-            ]
-    finally:
-        await http.close()
+        )
+        stack.enter_context(progress)
+        return [await send(http, one) for one in progress.track(deliveries, description="sending")]
+
+
+async def show_certificates(deliveries: Sequence[Prepared], stack: AsyncExitStack) -> None:
+    """As the platforms themselves would, for as long as `stack` lasts. Raises Failure."""
+    shown: dict[tuple[str, int], dict[str, bytes]] = {}
+    for one in deliveries:
+        if one.certificate_at and one.delivery.certificate:
+            parts = urlsplit(one.certificate_at)
+            origin = (parts.hostname or "", parts.port or 80)
+            shown.setdefault(origin, {})[parts.path] = one.delivery.certificate
+    for (host, port), certificates in shown.items():
+        app = create_platform_api({}, certificates=certificates)
+        try:
+            await stack.enter_async_context(serving(app, host=host, port=port))
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise Failure(f"cannot show certificates at {host}:{port}: {reason}") from None
 
 
 async def send(http: Http, one: Prepared) -> Sent:

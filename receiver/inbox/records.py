@@ -78,6 +78,7 @@ class OrderRecord:
     total: int | None = None  # minor units
     tip: int | None = None  # minor units
     cancellation: str | None = None
+    figures: str | None = None  # JSON, for the report
     references: tuple[str, ...] = ()  # what a payment may call it; written, not read back
 
 
@@ -124,6 +125,7 @@ class Settlement:
     queue: str | None = None  # moved to another queue
     awaits: str | None = None
     tills: tuple[str, ...] = ()  # where the order may stand; none: it awaits a payment's name
+    seen: int | None = None  # of an article it awaits: the catalogue's version it looked in
     attempts: tuple[Attempt, ...] = ()
     orders: tuple[OrderRecord, ...] = ()
     payments: tuple[PaymentRecord, ...] = ()

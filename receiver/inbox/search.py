@@ -161,6 +161,19 @@ def request_of(connection: Connection, job_id: int) -> tuple[str, Any] | None:
     return (row["connection"], delivery(row)) if row else None
 
 
+def orders_between(
+    connection: Connection, pos: str, start: datetime, end: datetime
+) -> list[dict[str, Any]]:
+    """Those that OktoPOS had, by when they first came to us; the end is not among them."""
+    query = select(orders.c.connection, orders.c.state, orders.c.total, orders.c.figures).where(
+        orders.c.created_at >= ms(start),
+        orders.c.created_at < ms(end),
+        orders.c.pos == pos,
+        orders.c.total.is_not(None),
+    )
+    return [dict(row) for row in connection.execute(query.order_by(orders.c.created_at)).mappings()]
+
+
 def counts(connection: Connection) -> dict[str, int]:
     """How many jobs are in each state that is not the end."""
     query = (

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 
-from sqlalchemy import Connection, Update, and_, bindparam, exists, or_, select, update
+from sqlalchemy import Connection, Update, and_, bindparam, exists, select, update
 
+from receiver.inbox import articles
 from receiver.inbox.dialect import JOB_COLUMNS
 from receiver.inbox.records import (
     Attempt,
     Job,
     OrderRecord,
     PaymentRecord,
-    PosVerdict,
     Settled,
     Settlement,
     lane,
@@ -34,9 +34,8 @@ from receiver.inbox.tables import (
     orders,
     payment_references,
     payments,
-    pos_states,
 )
-from receiver.retry import PAUSE_AFTER, pause
+from receiver.inbox.verdicts import judge, probe_again
 
 OURS = (
     update(jobs)
@@ -116,25 +115,6 @@ WAKE_SENT = (
     .where(jobs.c.queue == bindparam("of"), ATTENTION, jobs.c.state == "dead", jobs.c.sent)
     .values(state="ready", due_at=bindparam("now"))
 )
-WORKS = (
-    update(pos_states)
-    .where(
-        pos_states.c.pos == bindparam("of"),
-        pos_states.c.failures > 0,
-        or_(pos_states.c.paused.is_(None), pos_states.c.paused == "failing"),
-    )
-    .values(failures=0, paused=None, reason=None)
-)
-PROBE_AGAIN = (
-    update(pos_states)
-    .where(pos_states.c.pos == bindparam("of"), pos_states.c.paused == "failing")
-    .values(probe_at=bindparam("now"))
-)
-POS_STATE = select(pos_states.c.failures, pos_states.c.paused).where(
-    pos_states.c.pos == bindparam("of")
-)
-
-
 WAITING_BEHIND = select(jobs.c.id).where(jobs.c.queue == bindparam("of"), STANDING).limit(1)
 
 
@@ -169,7 +149,7 @@ def settle(connection: Connection, job: Job, settlement: Settlement, now: dateti
     for verdict in settlement.verdicts:
         judge(connection, verdict, now)
     if job.probe and not settlement.verdicts:  # it asked the POS nothing: the next one may
-        run(connection, PROBE_AGAIN, of=job.pos, now=ms(now))
+        probe_again(connection, job.pos, now)
     add_calls(connection, job, settlement.calls, now)
     woken += [look_again(connection, job, settlement, now), len(settlement.calls)]
     behind = rows(connection, WAITING_BEHIND, of=job.queue)
@@ -179,6 +159,9 @@ def settle(connection: Connection, job: Job, settlement: Settlement, now: dateti
 def look_again(connection: Connection, job: Job, settlement: Settlement, now: datetime) -> int:
     """Wakes what this settlement concerns, itself if what it awaits came while it looked."""
     woken = 0
+    if settlement.seen is not None:
+        missed = settlement.seen != articles.version(connection)
+        return articles.release(connection, now) if missed else 0
     if settlement.awaits:
         awaited = {"job": job.id, "reference": storable(settlement.awaits), "now": ms(now)}
         for till in settlement.tills:
@@ -256,27 +239,6 @@ def wake(connection: Connection, job: Job, names: Sequence[str], now: datetime) 
         return 0
     awaited = {f"name{place}": name for place, name in enumerate(names)}
     return run(connection, waiting_for(len(names)), me=job.id, now=ms(now), **awaited)
-
-
-def judge(connection: Connection, verdict: PosVerdict, now: datetime) -> None:
-    """Five failures in a row pause a POS, a rejected key at once; any success opens it again."""
-    if verdict.failing is None:
-        run(connection, WORKS, of=verdict.pos)
-        return
-    found = rows(connection, POS_STATE, of=verdict.pos)
-    failures, paused = found[0] if found else (0, None)
-    if paused == "operator" or (paused and not verdict.probe):
-        return  # it was sent before the pause and says nothing new
-    failures = max(failures + 1, PAUSE_AFTER if verdict.at_once else 0)
-    rest = timedelta(seconds=pause(failures))
-    row = {
-        "pos": verdict.pos,
-        "failures": failures,
-        "paused": "failing" if failures >= PAUSE_AFTER else None,
-        "probe_at": ms(now + rest),
-        "reason": verdict.failing,
-    }
-    upsert(connection, pos_states, row)
 
 
 def add_calls(connection: Connection, job: Job, calls: Sequence[str], now: datetime) -> None:

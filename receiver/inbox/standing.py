@@ -20,6 +20,7 @@ COLUMNS = (
     "tip",
     "cancellation",
     "created_at",
+    "figures",
 )
 REPLACED = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:] if name != "cancellation")
 PUT = f"""
@@ -45,6 +46,7 @@ def put(connection: Connection, order: OrderRecord) -> bool:
         order.tip,
         order.cancellation,
         ms(order.created_at),
+        order.figures,
     )
     if insert_many(connection, orders, COLUMNS, [row], PUT_AS_SEEN):
         return True

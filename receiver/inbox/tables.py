@@ -118,7 +118,8 @@ orders = Table(
     Column("total", BigInteger),
     Column("tip", BigInteger),
     Column("cancellation", Text),  # JSON, of one that came before the order stood at OktoPOS
-    Column("created_at", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False, index=True),
+    Column("figures", Text),  # JSON: what it came to, by tax rate and by whose it is
 )
 
 order_references = Table(
@@ -144,6 +145,41 @@ payment_references = Table(
     Column("connection", Text, primary_key=True),
     Column("payment_id", Text, primary_key=True),
     Column("reference", Text, nullable=False),
+)
+
+articles = Table(
+    "articles",
+    metadata,
+    Column("pos", Text, primary_key=True),
+    Column("id", Text, primary_key=True),  # OktoPOS' number of it
+    Column("valid_from", BigInteger, primary_key=True),  # when a sync first found it so
+    Column("name", Text, nullable=False),
+    Column("external_reference", Text),
+    Column("material_number", Text),
+    Column("prices", Text, nullable=False),  # JSON, per channel; empty: no longer listed
+    Index("articles_external_reference", "pos", "external_reference", "id"),
+    Index("articles_material_number", "pos", "material_number", "id"),
+)
+
+article_mappings = Table(
+    "article_mappings",
+    metadata,
+    Column("connection", Text, primary_key=True),
+    Column("reference", Text, primary_key=True),  # the platform's
+    Column("article", Text, nullable=False),  # OktoPOS' id
+    Column("channel", Integer),  # distribution channel; none: the order's
+)
+
+catalogues = Table(
+    "catalogues",
+    metadata,
+    Column("pos", Text, primary_key=True),  # "" for what operators map
+    Column("version", Integer, nullable=False),  # counts changes
+    Column("synced_at", BigInteger),  # the last sync that succeeded
+    Column("articles", Integer, nullable=False, server_default="0"),
+    Column("channels", Text),  # JSON: token by id
+    Column("tried_at", BigInteger),
+    Column("problem", Text),  # of the last try; none: it succeeded
 )
 
 pos_states = Table(

@@ -59,10 +59,15 @@ async def change(http: Http, pos: Pos, path: str, body: Json) -> Answer:
 
 
 async def post(http: Http, pos: Pos, path: str, body: Json) -> Reply:
+    return await call(http, pos, "POST", path, body)
+
+
+async def call(http: Http, pos: Pos, method: str, path: str, body: Json | None) -> Reply:
+    """Whatever OktoPOS answers. Raises Unavailable where it does not."""
     headers = {names.KEY_HEADER: pos.api_key, "content-type": "application/json"}
-    content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode() if body else None
     try:
-        return await http.send("POST", pos.url + path, headers=headers, body=content)
+        return await http.send(method, pos.url + path, headers=headers, body=content)
     except NotSent as error:
         raise Unavailable(f"OktoPOS: {error}", pos=pos.name) from None
     except NoAnswer as error:

@@ -30,6 +30,10 @@ class Priced:
     source: Line | FeeKind
     comment: str | None = None
 
+    @property
+    def line_id(self) -> str | None:
+        return self.source.line_id if isinstance(self.source, Line) else None
+
 
 @dataclass(slots=True)
 class Flat:
@@ -42,7 +46,7 @@ class Flat:
 
 
 def priced(order: Order) -> list[Priced]:
-    """All lines of the order, exact to the cent.
+    """The goods of the order, exact to the cent.
 
     A discounted dish whose pieces no longer cost the same becomes two dishes a cent apart, each
     with its own options. Raises Held when a discount exceeds what it is taken from.
@@ -59,11 +63,6 @@ def priced(order: Order) -> list[Priced]:
     lines: list[Priced] = []
     for dish in dict.fromkeys(flat.dish for flat in flats):
         book_dish([flat for flat in flats if flat.dish == dish], lines)
-    for fee in order.fees:
-        if fee.owner is Owner.RESTAURANT and fee.amount:
-            number = len(lines) + 1
-            name = fee.name or FEE_NAMES[fee.kind]
-            lines.append(Priced(number, number, 1, fee.amount, name, fee.kind))
     return lines
 
 

@@ -8,15 +8,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
-from adapters.contract import Cancellation, Customer, FeeKind, Line, Order, Owner, PaymentStatus
-from receiver.errors import Held, Unmapped
+from adapters.contract import Cancellation, Customer, Line, Order, Owner, PaymentStatus
+from receiver.articles import Known
+from receiver.errors import Held
 from receiver.oktopos import names
 from receiver.oktopos.amounts import decimal
-from receiver.oktopos.lines import Priced, priced
+from receiver.oktopos.booking import Booked, Till, book
+from receiver.oktopos.bundles import taken_apart
+from receiver.oktopos.figures import figures
+from receiver.oktopos.lines import priced
+from receiver.oktopos.older import of_version_1_0_1
 from receiver.settings.model import Connection, Pos
 
 Json: TypeAlias = dict[str, object]
 
+NOTHING_KNOWN = Known()
 ORDER_ID_LENGTH = 64
 PICKUP_MARGIN = timedelta(minutes=5)
 ON_THE_WAY = timedelta(seconds=30)  # longer than any call: a time within it is past on arrival
@@ -29,6 +35,7 @@ class Mapped:
     body: Json
     total: int
     tip: int
+    figures: Json
     notes: tuple[str, ...] = ()
 
 
@@ -42,13 +49,17 @@ def order_id(connection: str, platform_id: str) -> str:
     return f"{shown[: ORDER_ID_LENGTH - 13]}~{digest}"
 
 
-def create_body(order: Order, connection: Connection, pos: Pos, now: datetime) -> Mapped:
-    """The order for `pos`. Raises Held (sums, currency) and Unmapped (articles)."""
+def create_body(
+    order: Order, connection: Connection, pos: Pos, now: datetime, known: Known = NOTHING_KNOWN
+) -> Mapped:
+    """The order for `pos`. Raises Held (sums, currency, what its version needs) and Unmapped."""
     check_currency(order, pos)
-    lines = priced(order)
-    if not lines:
+    till = Till.of(order, connection, pos, known)
+    order = taken_apart(order, till)
+    booked = book(order, priced(order), till)
+    if not booked:
         raise Held("the order has no lines")
-    total = sum(line.quantity * line.unit_price for line in lines)
+    total = sum(line.value for line in booked)
     notes = check_sum(order, total, pos)
     pickup, moved = pickup_json(order, now)
     tips = [tip.amount for tip in order.tips if tip.owner is Owner.RESTAURANT and tip.amount > 0]
@@ -65,18 +76,14 @@ def create_body(order: Order, connection: Connection, pos: Pos, now: datetime) -
         pickup=pickup,
         customer=customer_json(order.customer),
         location=present(table=table_number(order)),
-        items=items_json(order, lines, connection, pos),
-        payment=present(
-            referenceId=order.order_id,
-            paymentMethod=method,
-            price=money(total, pos),
-            status=order.payment,
-            paymentReceived=utc(order.placed_at or now) if order.payment == "paid" else None,
-        ),
+        items=items_json(order, booked, pos),
+        payment=payment_json(order, total, method, pos, now),
         sessionToken=order.session,
         **{names.TIPS: [{"price": money(tip, pos), "paymentMethod": method} for tip in tips]},
     )
-    return Mapped(body, total, sum(tips), (*notes, *moved))
+    if pos.api_version == "1.0.1":
+        body = of_version_1_0_1(body, now)
+    return Mapped(body, total, sum(tips), figures(order, booked), (*notes, *moved))
 
 
 def status_body(internal_id: int, cancellation: Cancellation) -> Json:
@@ -117,50 +124,39 @@ def pickup_json(order: Order, now: datetime) -> tuple[Json, tuple[str, ...]]:
     return pickup, ()
 
 
-def items_json(order: Order, lines: list[Priced], connection: Connection, pos: Pos) -> list[Json]:
-    articles = {line.number: article(line.source, connection, pos) for line in lines}
-    unknown = [describe(line, pos) for line in lines if not articles[line.number]]
-    if unknown and pos.unknown_article == "hold":
-        raise Unmapped(f"no article for {', '.join(dict.fromkeys(unknown))}")
-    channel = pos.distribution_channels.get(str(order.order_type))
-    notes = order_notes(order)
-    return [
-        item_json(line, articles[line.number], channel, pos, notes if line.number == 1 else ())
-        for line in lines
-    ]
-
-
-def item_json(
-    line: Priced, product: str | None, channel: int | None, pos: Pos, notes: tuple[str, ...]
-) -> Json:
-    source = line.source if isinstance(line.source, Line) else None
+def payment_json(order: Order, total: int, method: str, pos: Pos, now: datetime) -> Json:
     return present(
-        basketItemId=line.number,
-        mainBasketItemId=line.main,
-        productId=product,
-        externalId=(source.pos_ref or source.item_id) if source else None,
-        price=money(line.unit_price, pos),
-        distributionChannel=channel,
-        **{
-            names.ITEM_NAME: line.name,
-            names.ITEM_QUANTITY: line.quantity,
-            names.ITEM_COMMENT: " | ".join(filter(None, (line.comment, *notes))),
-        },
+        referenceId=order.order_id,
+        paymentMethod=method,
+        price=money(total, pos),
+        status=order.payment,
+        paymentReceived=utc(order.placed_at or now) if order.payment == "paid" else None,
     )
 
 
-def article(source: Line | FeeKind, connection: Connection, pos: Pos) -> str | None:
-    """The OktoPOS article: mapped by hand, else the platform's POS reference taken as its id."""
-    if isinstance(source, FeeKind):
-        return pos.fee_articles.get(source)
-    mapped = (connection.articles.get(ref) for ref in (source.pos_ref, source.item_id) if ref)
-    return next(filter(None, mapped), source.pos_ref)
+def items_json(order: Order, booked: list[Booked], pos: Pos) -> list[Json]:
+    notes = order_notes(order)
+    return [item_json(one, pos, notes if one.line.number == 1 else ()) for one in booked]
 
 
-def describe(line: Priced, pos: Pos) -> str:
-    if isinstance(line.source, FeeKind):
-        return f"pos.{pos.name}.fee_articles.{line.source}"
-    return f'"{line.name}" ({line.source.item_id or "no id"})'
+def item_json(booked: Booked, pos: Pos, notes: tuple[str, ...]) -> Json:
+    line = booked.line
+    source = line.source if isinstance(line.source, Line) else None
+    named = line.name if booked.how == "fallback" else None  # the article has another
+    return present(
+        basketItemId=line.number,
+        mainBasketItemId=line.main,
+        productId=booked.product,
+        externalId=(source.pos_ref or source.item_id) if source else None,
+        price=money(line.unit_price, pos),
+        distributionChannel=booked.channel,
+        taxRateId=booked.tax.id,
+        **{
+            names.ITEM_NAME: line.name,
+            names.ITEM_QUANTITY: line.quantity,
+            names.ITEM_COMMENT: " | ".join(filter(None, (named, line.comment, *notes))),
+        },
+    )
 
 
 def order_notes(order: Order) -> tuple[str, ...]:

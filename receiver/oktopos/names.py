@@ -13,6 +13,17 @@ READY = "/order/ready"  # assumed
 SET_STATUS = "/order/set-status"  # assumed
 SET_PAYMENT_STATUS = "/order/set-payment-status"  # assumed
 
+ARTICLES = "/articles/list"  # assumed
+CHANNELS = "/articles/distribution-channels"
+ARTICLE_NAME = "description"
+ARTICLE_REFERENCE = "externalReferenceNumber"
+ARTICLE_MATERIAL = "materialNumber"
+ARTICLE_PRICES = "price"
+ARTICLE_CHANNEL = "distributionChannel"
+ARTICLE_PRICE = "price"
+TAX_RATE_ID = "taxRateId"
+TAX_RATE = "taxRate"
+
 STATUS_NEW = "new"  # assumed
 STATUS_CANCELED = "canceled"  # assumed, by the payment statuses' spelling
 

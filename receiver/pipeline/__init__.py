@@ -129,6 +129,7 @@ def combine(ends: Sequence[Settlement]) -> Settlement:
         queue=first.queue,
         awaits=first.awaits,
         tills=first.tills,
+        seen=first.seen,
         attempts=tuple(step for end in ends for step in end.attempts),
         orders=tuple(order for end in ends for order in end.orders),
         payments=tuple(payment for end in ends for payment in end.payments),

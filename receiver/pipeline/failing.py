@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from adapters.contract import Event, Order, PaymentUpdate, Unreadable
-from receiver.errors import Held, Refused, Unavailable
+from receiver.errors import Held, Refused, Unavailable, Unmapped
+from receiver.inbox.articles import AWAITED
 from receiver.inbox.records import Attempt, Job, OrderRecord, PosVerdict, Settlement, State
 from receiver.pipeline.answers import denial
 from receiver.pipeline.orders import known
@@ -28,6 +29,9 @@ async def failed(
     match error:
         case Unreadable():
             end = ended(State.DEAD, "unreadable", error, job)
+        case Unmapped():
+            held = ended(State.HELD, "held", error, job)
+            end = replace(held, awaits=AWAITED, seen=error.seen)
         case Held():
             end = ended(State.HELD, "held", error, job)
         case Refused():

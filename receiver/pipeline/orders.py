@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from adapters.contract import Cancellation, Order
-from receiver import oktopos
+from receiver import catalogue, oktopos
 from receiver.errors import Held
 from receiver.inbox import search
 from receiver.inbox.records import (
@@ -69,7 +69,8 @@ async def create(
             f'the order may stand at OktoPOS already (pos.{pos.name}.on_ambiguous = "hold"): '
             "look there, then replay or discard it"
         )
-    mapped = oktopos.create_body(order, connection, pos, tools.clock())
+    known = await catalogue.known(order, connection, pos, tools.inbox, tools.clock())
+    mapped = oktopos.create_body(order, connection, pos, tools.clock(), known)
     answer = await oktopos.create(
         tools.http, tools.open(pos, job), mapped.body, sent_before=job.sent
     )
@@ -79,6 +80,7 @@ async def create(
         internal_id=answer.internal_id,
         total=mapped.total,
         tip=mapped.tip,
+        figures=json.dumps(mapped.figures),
         references=references(record, order),
     )
     if created.cancellation:

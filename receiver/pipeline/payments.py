@@ -112,6 +112,9 @@ async def unknown(
         raise Held(
             f'order {reference} is not known (connections.{connection.name}.unknown_order = "hold")'
         )
+    if update.unsure and update.amount is not None:
+        given = oktopos.decimal(update.amount)
+        raise Held(f"{given} of order {reference} was given back: is that all of it?")
     pos = tools.only_pos(connection)
     if not job.queue.startswith(UNKNOWN):  # all of one order in one queue, known or not
         return moves(job, pos.name, f"{UNKNOWN}{pos.name} {reference}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from receiver.sandbox import control
+from receiver.sandbox.articles import MENU, Article
 from receiver.sandbox.book import Book
 from receiver.sandbox.envelope import FORBIDDEN, UNROUTED, Refused, envelope
 from receiver.sandbox.faults import Dropped, Fault, afterwards, hushed, instead, take
@@ -31,13 +32,21 @@ def create_sandbox(
     *,
     strict: bool = True,
     conflict_names_id: bool = True,
+    menu: Sequence[Article] = MENU,
 ) -> Starlette:
     """A POS of its own: below `/v1` as OktoPOS, below `/_sandbox` for whoever plays with it.
 
     `strict=False` reads of an order only its id. `conflict_names_id=False`: the 409 for an order
-    that is there already keeps its internalId to itself.
+    that is there already keeps its internalId to itself. `menu` is the list of its articles: what
+    changes in it changes there.
     """
-    book = Book(api_key=api_key, now=now, strict=strict, conflict_names_id=conflict_names_id)
+    book = Book(
+        api_key=api_key,
+        now=now,
+        strict=strict,
+        conflict_names_id=conflict_names_id,
+        menu=menu,
+    )
 
     def refused(_: Request, error: Exception) -> Response:
         return envelope(error if isinstance(error, Refused) else Refused(404, UNROUTED), book.now())

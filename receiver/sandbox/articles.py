@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 CHANNELS = {1: "INHOUSE", 2: "TAKEAWAY", 3: "DELIVERY"}
@@ -45,11 +45,11 @@ def channel_list() -> list[dict[str, Any]]:
     return [{"id": number, "token": name} for number, name in CHANNELS.items()]
 
 
-def page_text(page: int, size: int) -> str:
+def page_text(menu: Sequence[Article], page: int, size: int) -> str:
     """One page of the menu as JSON text; pages count from 1, one beyond the last is empty."""
     size = max(size, 0)
     start = (page - 1) * size
-    return "[" + ",".join(article_text(article) for article in MENU[start : start + size]) + "]"
+    return "[" + ",".join(map(article_text, menu[start : start + size])) + "]"
 
 
 def article_text(article: Article) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from receiver.sandbox.articles import MENU, Article
 from receiver.sandbox.envelope import Refused
 from receiver.sandbox.faults import Fault
 
@@ -32,6 +33,7 @@ class Book:
     now: Callable[[], datetime]
     strict: bool
     conflict_names_id: bool
+    menu: Sequence[Article] = MENU
     orders: dict[str, Held] = field(default_factory=dict)  # by orderId
     by_internal_id: dict[int, Held] = field(default_factory=dict)
     next_id: int = FIRST_ID

@@ -62,9 +62,9 @@ def change_payment_status(book: Book, body: bytes) -> Response:
     return JSONResponse({"success": True})
 
 
-def list_articles(_: Book, body: bytes) -> Response:
+def list_articles(book: Book, body: bytes) -> Response:
     query = checked(ArticleQuery, json_object(body or b"{}"))
-    text = articles.page_text(query.page, query.page_size)
+    text = articles.page_text(book.menu, query.page, query.page_size)
     return Response(text, media_type="application/json")
 
 

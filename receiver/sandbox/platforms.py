@@ -1,10 +1,12 @@
-"""A stand-in for a platform's API: hands out tokens and thin deliveries' bodies, notes answers."""
+"""A stand-in for a platform's API: hands out tokens, thin deliveries' bodies and certificates,
+notes answers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from starlette.applications import Starlette
@@ -16,22 +18,26 @@ TOKEN = {"access_token": "sandbox-token", "expires_in": 3600, "token_type": "Bea
 
 
 BEARER = {"authorization": "Bearer "}
+NOBODY_S: Mapping[str, bytes] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
     bodies: Mapping[str, bytes]  # by path, without query
     proof: Mapping[str, str]  # headers a call must have, and how they begin
+    certificates: Mapping[str, bytes]  # by path: anyone may see them
     calls: list[dict[str, Any]] = field(default_factory=list)
 
 
 def create_platform_api(
-    bodies: Mapping[str, bytes], proof: Mapping[str, str] = BEARER
+    bodies: Mapping[str, bytes],
+    proof: Mapping[str, str] = BEARER,
+    certificates: Mapping[str, bytes] = NOBODY_S,
 ) -> Starlette:
-    """POST any `.../oauth.../token`: a token. With headers as in `proof`: GET a path of `bodies`,
-    and POST, PATCH, PUT anything (204). GET `/_sandbox/calls` lists what was asked, tokens left
-    out."""
-    platform = Platform(bodies, proof)
+    """POST any `.../oauth.../token`: a token. GET a path of `certificates`. With headers as in
+    `proof`: GET a path of `bodies`, and POST, PATCH, PUT anything (204). GET `/_sandbox/calls`
+    lists what was asked, tokens left out."""
+    platform = Platform(bodies, proof, certificates)
     return Starlette(
         routes=[
             Route("/_sandbox/calls", partial(show_calls, platform)),
@@ -50,6 +56,8 @@ async def call(platform: Platform, request: Request) -> Response:
     if is_token_address(request.method, path):
         answer: Response = JSONResponse(TOKEN)
         body = b""  # a client's secret
+    elif request.method == "GET" and path in platform.certificates:
+        answer = Response(platform.certificates[path], media_type="application/x-pem-file")
     elif not is_proven(request, platform.proof):
         answer = JSONResponse({"error": "unauthorized"}, 401)
     elif request.method != "GET":

@@ -15,10 +15,13 @@ from receiver.settings.model import ANY_STORE
 DEFAULT_POS = "default"
 POS_PREFIX = "OKTOPOS_"
 POS_SWITCHES = (POS_PREFIX + "URL", POS_PREFIX + "API_KEY")
-FILE_ONLY = frozenset({"platform", "stores", "fallback_articles"})
+FILE_ONLY = frozenset({"platform", "stores"})
 REFRESHED_ONLY = frozenset({"refresh_token"})
 CREDENTIALS = REFRESHED_ONLY | {"client_id", "client_secret", "api_key", "api_url", "token_url"}
-ORDERS_ONLY = frozenset({"intermediary", "accept", "deny", "payment_method", "articles"})
+OF_CERTIFICATES = frozenset({"api_url"})  # where they come from, if not from the platform
+ORDERS_ONLY = frozenset(
+    {"intermediary", "accept", "deny", "payment_method", "articles", "distribution_channels"}
+)
 PAYMENTS_ONLY = frozenset({"unknown_order"})
 MISSPELT = 0.8  # how alike two names are before one is taken for the other
 
@@ -57,7 +60,8 @@ def of_platform(adapter: Adapter) -> Iterator[Variable]:
         oauth = adapter.api.oauth
         own |= {"api_url": adapter.api.url, "token_url": oauth.url if oauth else ""}
     without = PAYMENTS_ONLY if adapter.kind == "orders" else ORDERS_ONLY
-    without |= frozenset() if adapter.api else CREDENTIALS
+    if not adapter.api:
+        without |= CREDENTIALS - OF_CERTIFICATES if adapter.certificate_at else CREDENTIALS
     without |= frozenset() if adapter.api and adapter.api.refreshes else REFRESHED_ONLY
     return of_fields(ConnectionFields, prefix(adapter), without, own)
 
@@ -78,6 +82,8 @@ def of_fields(
 def as_text(default: object) -> str:
     if isinstance(default, bool):
         return str(default).lower()
+    if isinstance(default, tuple):
+        return ",".join(default)
     return str(default) if default else ""
 
 

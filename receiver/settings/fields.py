@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from adapters.contract import Adapter, FeeKind, OrderType
+from receiver.articles import MATCH, Match
 from receiver.settings import rules
 
 OWN_SECRET_BYTES = 16
@@ -29,6 +30,7 @@ OWN_SECRET_BYTES = 16
 Address = Annotated[str, AfterValidator(rules.address)]
 PrivateAddress = Annotated[str, AfterValidator(rules.private_address)]
 Secrets = Annotated[tuple[str, ...], BeforeValidator(rules.listed)]
+TaxRate = Annotated[str, AfterValidator(rules.tax_rate)]
 ArticleId = Annotated[str, Field(min_length=1)]
 Json = BeforeValidator(rules.from_text)
 Level = Literal["debug", "info", "warning", "error", "critical"]
@@ -112,8 +114,8 @@ class PosFields(Fields):
         description="the base address of the OktoPOS instance, including /v1"
     )
     api_key: str = Field(description="the division's key for the OrderAPI", min_length=1)
-    api_version: Annotated[Literal["1.3.0"], BeforeValidator(rules.api_version)] = Field(
-        "1.3.0", description="version of the OrderAPI"
+    api_version: Literal["1.3.0", "1.0.1"] = Field(
+        "1.3.0", description="version of the OrderAPI: 1.3.0 or 1.0.1"
     )
     timezone: Annotated[str, AfterValidator(rules.timezone)] = Field(
         "Europe/Berlin", description="the till's time zone"
@@ -124,10 +126,30 @@ class PosFields(Fields):
     distribution_channels: Annotated[Mapping[OrderType, int], Json] = Field(
         {}, description='channel ids by order type, as JSON: {"PICKUP": 2, "DELIVERY": 3}'
     )
-    unknown_article: Annotated[Literal["hold", "name"], BeforeValidator(rules.unknown_article)] = (
-        Field("hold", description="a dish without a reference: hold, or name to send its name")
+    match: Annotated[
+        tuple[Match, ...], BeforeValidator(rules.listed), AfterValidator(rules.not_empty)
+    ] = Field(
+        MATCH,
+        description="what a platform's POS reference is looked for as, in this order",
     )
-    fallback_articles: Annotated[None, BeforeValidator(rules.fallback_articles)] = None
+    unknown_article: Literal["hold", "fallback", "name"] = Field(
+        "hold",
+        description="a dish without an article: hold, fallback to book one of its tax rate, or"
+        " name to send its name alone",
+    )
+    fallback_articles: Annotated[Mapping[TaxRate, ArticleId], Json] = Field(
+        {},
+        description='articles to fall back to by tax rate, as JSON: {"7.00": "9007"}',
+        validate_default=True,
+    )
+    fallback_rate: TaxRate | None = Field(
+        None, description="tax rate of an unknown dish where the platform says none, as 7.00"
+    )
+    bundles: Literal["by_price", "drinks_30"] = Field(
+        "by_price",
+        description="one price for food and drink: by_price splits it by their single prices,"
+        " drinks_30 counts 30 % of it as drinks",
+    )
     fee_articles: Annotated[Mapping[FeeKind, ArticleId], Json] = Field(
         {}, description='articles of the fees, as JSON: {"delivery_fee": "9101"}'
     )
@@ -137,6 +159,24 @@ class PosFields(Fields):
     sum_mismatch: Literal["hold", "send"] = Field(
         "hold", description="lines that do not add up to the platform's total: hold or send"
     )
+
+    @field_validator("unknown_article")
+    @classmethod
+    def is_taken(cls, value: str, info: ValidationInfo) -> str:
+        if value == "name" and info.data.get("api_version") == "1.0.1":
+            raise ValueError("is name, but OrderAPI 1.0.1 knows articles by id only; use hold")
+        return value
+
+    @field_validator("fallback_articles")
+    @classmethod
+    def can_be_fallen_back_to(
+        cls, value: Mapping[str, str], info: ValidationInfo
+    ) -> Mapping[str, str]:
+        if not value and info.data.get("unknown_article") == "fallback":
+            raise ValueError(
+                'is empty, but unknown_article is fallback; name an article: {"7.00": "9007"}'
+            )
+        return value
 
 
 class ConnectionFields(Fields):
@@ -160,6 +200,9 @@ class ConnectionFields(Fields):
     )
     articles: Annotated[Mapping[str, ArticleId], Json] = Field(
         {}, description='the platform\'s references to article ids, as JSON: {"PLU-17": "4711"}'
+    )
+    distribution_channels: Annotated[Mapping[OrderType, int], Json] = Field(
+        {}, description="channel ids by order type, as JSON, where they differ from the POS's"
     )
     client_id: str | None = Field(None, description="credentials for calls to the platform: id")
     client_secret: str | None = Field(

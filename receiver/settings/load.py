@@ -90,7 +90,7 @@ def read_pos(written: Written, findings: Findings) -> Pos | None:
     if not fields.url.endswith("/v1"):
         what = "does not end in /v1; the OrderAPI's base address usually does"
         findings.warning(written.called("url"), what)
-    return Pos(name=written.name, **fields.model_dump(exclude={"fallback_articles"}))
+    return Pos(name=written.name, **fields.model_dump())
 
 
 def read_connection(
@@ -104,8 +104,12 @@ def read_connection(
     fields = read(ConnectionFields, written, around, findings)
     if adapter:
         look_for_credentials(written, adapter, findings)
+        look_for_key(written, adapter, findings)
     if fields is None or adapter is None:
         return None
+    if adapter.certificate_at and fields.api_url and rules.is_local(fields.api_url):
+        what = "is http on this machine, and any certificate from there counts; remove it"
+        findings.warning(written.called("api_url"), f"{what} unless it is for trying things out")
     values = fields.model_dump(exclude={"platform", "intermediary"})
     intermediary = fields.intermediary or adapter.intermediary
     return Connection(name=written.name, adapter=adapter, intermediary=intermediary, **values)
@@ -122,10 +126,11 @@ def demand_lasting_key(
 
 
 def look_for_credentials(written: Written, adapter: Adapter, findings: Findings) -> None:
-    """A thin platform cannot work without them; another only stays without our answer."""
+    """A thin platform cannot work without them; another stays without our answer, or without what
+    it sometimes leaves to be looked up."""
     if adapter.api is None or (adapter.api.instead and all(map(written.has, adapter.api.instead))):
         return
-    answers = adapter.answer is not nothing and written.values.get("accept") != "never"
+    answers = written.values.get("accept") != "never"
     for name in adapter.api.needs:
         where = written.called(name)
         if written.has(name):
@@ -133,10 +138,19 @@ def look_for_credentials(written: Written, adapter: Adapter, findings: Findings)
         if adapter.thin:
             what = f"is missing; set it, as each order is fetched from {adapter.intermediary}"
             findings.problem(where, what)
+        elif adapter.answer is nothing:
+            what = f"is missing, so nothing can be looked up at {adapter.intermediary}; set it"
+            findings.warning(where, what)
         elif answers:
             accept = written.called("accept")
             what = f"is missing, so no order is accepted there; set it, or {accept} to never"
             findings.warning(where, what)
+
+
+def look_for_key(written: Written, adapter: Adapter, findings: Findings) -> None:
+    if adapter.proven_by_key and not written.has("api_key"):
+        what = f"is missing, and proves {adapter.proven_by_key}: without it they are turned away"
+        findings.problem(written.called("api_key"), f"{what}; set it to the key you gave them")
 
 
 def settings(

@@ -8,6 +8,7 @@ from typing import Literal
 
 from adapters.api import Credentials
 from adapters.contract import Adapter, Delivery, Secrets
+from receiver.articles import MATCH, Match
 
 ANY_STORE = "*"
 
@@ -19,11 +20,15 @@ class Pos:
     name: str
     url: str  # the instance's base address including /v1, no slash at the end
     api_key: str = field(repr=False)
-    api_version: Literal["1.3.0"] = "1.3.0"
+    api_version: Literal["1.3.0", "1.0.1"] = "1.3.0"
     timezone: str = "Europe/Berlin"
     currency: str = "EUR"
     distribution_channels: Mapping[str, int] = field(default_factory=dict)  # by order type
-    unknown_article: Literal["hold", "name"] = "hold"
+    match: tuple[Match, ...] = MATCH  # what a platform's POS reference may be, in this order
+    unknown_article: Literal["hold", "fallback", "name"] = "hold"
+    fallback_articles: Mapping[str, str] = field(default_factory=dict)  # by tax rate: "7.00"
+    fallback_rate: str | None = None  # of a dish whose platform does not say its rate
+    bundles: Literal["by_price", "drinks_30"] = "by_price"  # how one price is split over its parts
     fee_articles: Mapping[str, str] = field(default_factory=dict)  # by FeeKind
     on_ambiguous: Literal["retry", "hold"] = "retry"
     sum_mismatch: Literal["hold", "send"] = "hold"
@@ -43,6 +48,7 @@ class Connection:
     payment_method: str = "CREDIT_CARD"
     unknown_order: Literal["forward", "hold"] = "forward"
     articles: Mapping[str, str] = field(default_factory=dict)  # platform's reference -> article id
+    distribution_channels: Mapping[str, int] = field(default_factory=dict)  # before the POS's own
     client_id: str | None = None
     client_secret: str | None = field(default=None, repr=False)
     api_key: str | None = field(default=None, repr=False)

@@ -10,15 +10,18 @@ import re
 import zoneinfo
 from collections.abc import Callable
 from ipaddress import ip_address
+from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic_core import from_json
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+T = TypeVar("T")
 INTERMEDIARY = re.compile(r"[\w\d. \-]+")  # OrderAPI's own pattern
 CONNECTION_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 CURRENCY = re.compile(r"[A-Z]{3}")
+TAX_RATE = re.compile(r"\d{1,2}\.\d\d", re.ASCII)
 POSTGRESQL = re.compile(r"postgres(?:ql)?(?=://)")
 SQLITE = "sqlite:///"
 # ISO 4217, the codes whose minor unit is not a hundredth.
@@ -51,10 +54,15 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
+def is_local(address: str) -> bool:
+    """Whether calls to it are unencrypted and never leave this machine: a stand-in's."""
+    parts = urlsplit(address)
+    return parts.scheme == "http" and is_loopback(parts.hostname)
+
+
 def is_exposed(address: str) -> bool:
     """Whether calls to the address cross a network unencrypted."""
-    parts = urlsplit(address)
-    return parts.scheme == "http" and not is_loopback(parts.hostname)
+    return urlsplit(address).scheme == "http" and not is_local(address)
 
 
 def address(text: str) -> str:
@@ -113,20 +121,11 @@ def intermediary(text: str) -> str:
     return text
 
 
-def api_version(text: object) -> object:
-    if text == "1.0.1":
-        raise ValueError("1.0.1 needs the article catalogue, which is not read yet; use 1.3.0")
+def tax_rate(text: str) -> str:
+    """A percentage as the Article-API writes it, "19.00"."""
+    if not TAX_RATE.fullmatch(text):
+        raise ValueError('is not a tax rate; write it with two places, as "19.00"')
     return text
-
-
-def unknown_article(text: object) -> object:
-    if text == "fallback":
-        raise ValueError("fallback needs the article catalogue, which is not read yet; use hold")
-    return text
-
-
-def fallback_articles(_: object) -> object:
-    raise ValueError("needs the article catalogue, which is not read yet; remove it")
 
 
 def listed(value: object) -> object:
@@ -136,6 +135,12 @@ def listed(value: object) -> object:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(part.strip() for item in value for part in item.split(","))
     return value
+
+
+def not_empty(values: tuple[T, ...]) -> tuple[T, ...]:
+    if not values:
+        raise ValueError("is empty; name at least one, or remove it")
+    return values
 
 
 def long_enough(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import acknowledging, forwarding, keeping, standing
+from tests.bench import acknowledging, catalogue, forwarding, keeping, standing
 from tests.bench.figures import Figure, as_json, table
 from tests.bench.scale import QUICK, Scale
 
@@ -22,6 +22,7 @@ MEASURES: dict[str, Callable[[Scale, Path], Iterator[Figure]]] = {
     "delay": forwarding.delay,
     "beside": acknowledging.beside,
     "growth": keeping.growth,
+    "catalogue": catalogue.reading,
     "memory": standing.memory,
     "start": standing.cold_start,
 }

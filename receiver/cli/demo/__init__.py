@@ -10,6 +10,7 @@ import typer
 
 from receiver import log
 from receiver.cli import setup
+from receiver.cli.demo import shop as shops
 from receiver.cli.demo.playing import Arrival, play
 from receiver.cli.demo.recordings import Recording, read_all
 from receiver.cli.demo.stage import Stage, set_up
@@ -38,9 +39,16 @@ def demo(
 ) -> None:
     """Start a receiver with stand-ins around it and send it one delivery of every platform."""
     log.configure("error", "console")
-    shown = read_all(setup.ADAPTERS)
+    shown = everything(read_all(setup.ADAPTERS))
     if not run(perform(shown, once=once, as_json=as_json)):
         raise typer.Exit(FAILED)
+
+
+def everything(recorded: Sequence[Recording]) -> list[Recording]:
+    """The payments first, so that they have to wait; then the orders, theirs among them."""
+    payments = [one for one in recorded if one.payment]
+    shop = next((one for one in recorded if one.adapter.slug == shops.SLUG), None)
+    return [*recorded, *(shops.orders_of(payments, shop) if shop else ())]
 
 
 async def perform(shown: Sequence[Recording], *, once: bool, as_json: bool) -> bool:

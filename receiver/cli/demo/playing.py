@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from email.utils import format_datetime
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from adapters.contract import Call, Order, Owner, PaymentUpdate
 from receiver import oktopos
 from receiver.cli.demo.recordings import Recording
+from receiver.cli.demo.shop import SLUG
 from receiver.cli.demo.stage import Stage, until
 from receiver.inbox import search
 from receiver.pipeline.tools import now
@@ -47,8 +48,15 @@ class Seen:
     orders: Mapping[str, Row]  # at OktoPOS, by orderId
     calls: Mapping[str, Sequence[Row]]  # what each platform's API was asked
 
-    def job(self, platform: str) -> Row:
-        return next(row for row in self.jobs if row["connection"] == platform and not row["answer"])
+    def job(self, recording: Recording) -> Row:
+        """That of an order stands in the order's queue."""
+        slug, order = recording.adapter.slug, recording.order
+        queue = oktopos.order_id(slug, order.order_id) if order else None
+        return next(
+            row
+            for row in self.jobs
+            if row["connection"] == slug and not row["answer"] and queue in (None, row["queue"])
+        )
 
 
 async def play(stage: Stage, shown: Sequence[Recording]) -> list[Arrival]:
@@ -62,7 +70,7 @@ async def play(stage: Stage, shown: Sequence[Recording]) -> list[Arrival]:
             waited |= {row["connection"] for row in rows if row["state"] == "waiting"}
     seen = await look(stage)
     return [
-        judged(arrival, recording, shown, seen, waited=arrival.platform in waited)
+        judged(arrival, recording, seen, waited=arrival.platform in waited)
         for arrival, recording in zip(sent, shown, strict=True)
     ]
 
@@ -76,6 +84,8 @@ async def send(stage: Stage, recording: Recording) -> Arrival:
     url = stage.settings.public_url + delivery.url
     dated = replace(delivery, url=url, headers=headers, received_at=at)
     signed = adapter.sign(dated, stage.settings.connections[adapter.slug].proves(dated)[0])
+    if signed.certificate and adapter.certificate_at:
+        stage.certificates[urlsplit(adapter.certificate_at(signed)).path] = signed.certificate
     started = time.perf_counter()
     reply = await stage.http.send(
         signed.method, signed.url, headers=signed.headers, body=signed.body
@@ -104,22 +114,20 @@ async def look(stage: Stage) -> Seen:
     return Seen(jobs, orders, calls)
 
 
-def judged(
-    sent: Arrival, recording: Recording, shown: Sequence[Recording], seen: Seen, *, waited: bool
-) -> Arrival:
+def judged(sent: Arrival, recording: Recording, seen: Seen, *, waited: bool) -> Arrival:
     if not 200 <= sent.answer < 300:
         return replace(sent, outcome="not taken", why=f"it was answered {sent.answer}")
     if recording.order:
         return of_order(sent, recording, recording.order, seen)
     if recording.payment:
-        return of_payment(sent, recording.payment, shown, seen, waited=waited)
-    job = seen.job(sent.platform)
+        return of_payment(sent, recording, recording.payment, seen, waited=waited)
+    job = seen.job(recording)
     why = None if job["state"] in ("done", "ignored") else str(job["reason"])
     return replace(sent, outcome=job["state"], why=why)
 
 
 def of_order(sent: Arrival, recording: Recording, order: Order, seen: Seen) -> Arrival:
-    job = seen.job(sent.platform)
+    job = seen.job(recording)
     held = seen.orders.get(oktopos.order_id(sent.platform, order.order_id))
     if held is None:
         return replace(sent, outcome=job["state"], why=f"no order at OktoPOS: {job['reason']}")
@@ -148,25 +156,31 @@ def of_order(sent: Arrival, recording: Recording, order: Order, seen: Seen) -> A
 
 
 def of_payment(
-    sent: Arrival, update: PaymentUpdate, shown: Sequence[Recording], seen: Seen, *, waited: bool
+    sent: Arrival,
+    recording: Recording,
+    update: PaymentUpdate,
+    seen: Seen,
+    *,
+    waited: bool,
 ) -> Arrival:
-    """The order it means must stand at OktoPOS with the payment's status."""
-    job = seen.job(sent.platform)
-    ids = [
-        oktopos.order_id(recording.adapter.slug, order.order_id)
-        for recording in shown
-        if (order := recording.order)
-        and update.reference in (order.order_id, order.display_id, *order.references)
-    ]
-    held = next((seen.orders[one] for one in ids if one in seen.orders), None)
-    if held is None or held["paymentStatus"] != update.status:
-        why = f"no order at OktoPOS is {update.status} by it: {job['reason']}"
+    """Its order must stand at OktoPOS, and have been told this very status."""
+    job = seen.job(recording)
+    held = seen.orders.get(oktopos.order_id(SLUG, update.reference or ""))
+    if held is None:
+        why = f"its order does not stand at OktoPOS: {job['reason']}"
         return replace(sent, outcome=job["state"], why=why)
+    told = [step["status"] for step in held["history"] if step["kind"] == "payment"]
+    wrong = {
+        f"OktoPOS was told {', '.join(told) or 'nothing'}, not {update.status}": told
+        != [update.status],
+        "it did not wait for its order": not waited,
+        f"it is {job['state']}: {job['reason']}": job["state"] != "done",
+    }
     return replace(
         sent,
         oktopos_id=held["internalId"],
         outcome=f"{update.status}: {held['orderId']}",
-        why=None if waited else "it did not wait for its order",
+        why="; ".join(text for text, is_so in wrong.items() if is_so) or None,
     )
 
 

@@ -34,6 +34,7 @@ class Stage:
     receiver: str  # addresses, without a slash
     till: str
     apis: Mapping[str, str]  # by platform
+    certificates: dict[str, bytes]  # by path, to be had at each of them
 
     async def get(self, url: str) -> Any:
         return json.loads((await self.http.send("GET", url, headers={})).body)
@@ -45,13 +46,14 @@ async def set_up(shown: Sequence[Recording]) -> AsyncIterator[Stage]:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="receiver-")))
         key = secrets.token_hex(16)
+        certificates: dict[str, bytes] = {}
         till = await stack.enter_async_context(serving(create_sandbox(key)))
         apis = {
             recording.adapter.slug: await stack.enter_async_context(
-                serving(create_platform_api(recording.bodies, proof(api)))
+                serving(create_platform_api(recording.bodies, proof(adapter.api), certificates))
             )
             for recording in shown
-            if (api := recording.adapter.api)
+            if (adapter := recording.adapter).api or adapter.certificate_at
         }
         settings = configured(shown, folder, till, key, apis)
         migrate(settings.database_url)
@@ -59,15 +61,15 @@ async def set_up(shown: Sequence[Recording]) -> AsyncIterator[Stage]:
         stack.push_async_callback(inbox.close)
         http = Http()
         stack.push_async_callback(http.close)
-        app = create_app(settings, inbox)
+        app = create_app(settings, inbox, http=http)
         receiver = await stack.enter_async_context(serving(app, port=settings.port))
         await stack.enter_async_context(working(create_tools(settings, inbox)))
-        yield Stage(settings, inbox, http, receiver, till, apis)
+        yield Stage(settings, inbox, http, receiver, till, apis, certificates)
 
 
-def proof(api: Api) -> Mapping[str, str]:
+def proof(api: Api | None) -> Mapping[str, str]:
     """What each call must carry: a token that is got first, or the headers of its own."""
-    if api.oauth:
+    if api is None or api.oauth:
         return BEARER
     return dict.fromkeys(api.headers(Credentials(*["demo"] * 4), now()), "")
 

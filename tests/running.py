@@ -105,10 +105,12 @@ class Line:
         await self.till.delete("/_sandbox/faults")
 
 
-async def eventually(look: Callable[[], Any], right: Callable[[Any], bool]) -> Any:
+async def eventually(
+    look: Callable[[], Any], right: Callable[[Any], bool], patience: float = PATIENCE
+) -> Any:
     """What `look` sees once it is right; an AssertionError with the last sight if it never is."""
     loop = asyncio.get_running_loop()
-    ends = loop.time() + PATIENCE
+    ends = loop.time() + patience
     while not right(seen := await look()):
         assert loop.time() < ends, seen
         await asyncio.sleep(0.01)

@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import Select, func, select
 
 from receiver.inbox.dialect import open_engine
-from receiver.inbox.tables import jobs, workers
+from receiver.inbox.tables import attempts, jobs, workers
 
 ROOT = Path(__file__).parent.parent
 
@@ -46,6 +46,18 @@ async def unfinished(url: str) -> int:
 async def at_work(url: str) -> int:
     """How many workers have been heard of."""
     return count(url, select(func.count()).select_from(workers))
+
+
+async def busy(url: str) -> int:
+    """How many of them have a job in hand."""
+    running = select(func.count(jobs.c.owner.distinct())).where(jobs.c.state == "running")
+    return count(url, running)
+
+
+async def interrupted(url: str) -> int:
+    """How many jobs were taken from one that had stopped."""
+    taken_up = attempts.c.outcome == "interrupted"
+    return count(url, select(func.count()).select_from(attempts).where(taken_up))
 
 
 def count(url: str, query: Select[int]) -> int:

@@ -15,7 +15,7 @@ from receiver.sandbox import create_sandbox
 from receiver.serving import serving
 from tests.databases import postgresql_only
 from tests.plain import body, order, signed
-from tests.processes import at_work, free_port, process, unfinished
+from tests.processes import at_work, busy, free_port, interrupted, process, unfinished
 from tests.running import NO_TLS, Json, eventually
 
 pytestmark = pytest.mark.anyio
@@ -70,9 +70,9 @@ async def test_each_order_once_and_in_its_turn(database_url: str) -> None:
 
         async def kill() -> None:
             await eventually(orders, lambda found: len(found) >= len(ORDERS) // 4, PATIENCE)
-            slow = {"kind": "slow", "seconds": 0.5, "times": 20}
-            await pos.post("/_sandbox/faults", json=slow)  # so that it is killed with work in hand
-            await eventually(orders, lambda found: len(found) >= len(ORDERS) // 3, PATIENCE)
+            slow = {"kind": "slow", "seconds": 1, "times": QUEUES}
+            await pos.post("/_sandbox/faults", json=slow)  # so that each has work in hand
+            await eventually(lambda: busy(database_url), lambda count: count == WORKERS, PATIENCE)
             killed.send_signal(signal.SIGKILL)
             assert await killed.wait() == -signal.SIGKILL
 
@@ -87,3 +87,4 @@ async def test_each_order_once_and_in_its_turn(database_url: str) -> None:
         assert turns == sorted(turns)
     assert {call["status"] for call in calls} <= {200, 409}
     assert sum(call["status"] == 200 for call in calls) == len(ORDERS)
+    assert await interrupted(database_url) > 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -143,18 +145,36 @@ class Server:
         return f"postgresql+psycopg://postgres@/{name}?host={self.socket}"
 
 
+END = """
+import os, pathlib, shutil, signal, sys
+sys.stdin.read()
+folder = pathlib.Path(sys.argv[1])
+running = folder / "data" / "postmaster.pid"
+if running.exists():
+    os.kill(int(running.read_text().split()[0]), signal.SIGINT)
+shutil.rmtree(folder, ignore_errors=True)
+"""
+
+
+@contextmanager
+def ended_with_us(folder: Path) -> Iterator[None]:
+    """However the tests end: a server lives on when they are killed, but their end of a pipe
+    does not."""
+    command = [sys.executable, "-c", END, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True):
+        yield
+
+
 @contextmanager
 def server() -> Iterator[Server]:
     """About two seconds. Its files are on no path of pytest's, which closes those to other users:
     it runs as one of its own where the tests run as root."""
-    folder = Path(tempfile.mkdtemp(prefix="receiver-"))
-    try:
-        with (
-            get_server(folder / "data", cleanup_mode="delete") as started,
-            psycopg.connect(started.get_uri(), autocommit=True) as admin,
-        ):
-            admin.execute("ALTER SYSTEM SET fsync = off")  # nobody pulls the plug on a test
-            admin.execute("SELECT pg_reload_conf()")
-            yield Server(admin, str(started.get_postmaster_info().socket_dir), started.log)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix="receiver-tests-"))
+    with (
+        ended_with_us(folder),
+        get_server(folder / "data", cleanup_mode="delete") as started,
+        psycopg.connect(started.get_uri(), autocommit=True) as admin,
+    ):
+        admin.execute("ALTER SYSTEM SET fsync = off")  # nobody pulls the plug on a test
+        admin.execute("SELECT pg_reload_conf()")
+        yield Server(admin, str(started.get_postmaster_info().socket_dir), started.log)

@@ -17,7 +17,7 @@ from functools import partial
 
 from receiver import log, metrics
 from receiver.errors import Refused
-from receiver.inbox import claim, settle
+from receiver.inbox import claim, lease, settle
 from receiver.inbox.dialect import only_worker
 from receiver.inbox.records import (
     Attempt,
@@ -37,7 +37,8 @@ from receiver.settings.model import Pos
 
 AT_ONCE = 256
 LOW = claim.PER_LANE // 2  # a lane with no more than that under way may take more
-IDLE_SECONDS = 0.25
+SOON_SECONDS = 0.01  # from a look that found something to the next; then twice as long each time
+IDLE_SECONDS = 0.25  # and never longer
 HEARTBEAT_SECONDS = 4.0
 DRAIN_SECONDS = 18.0
 STORE_DOWN_SECONDS = 1.0
@@ -55,6 +56,8 @@ class Worker:
     lanes: Counter[str] = field(default_factory=Counter)  # how many of them go where
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     unlock: Callable[[], None] | None = None
+    pause: float = SOON_SECONDS
+    certain: bool = True  # that `running` is all we have
 
     async def run(self) -> None:
         """Until drained. A database that is away is waited for."""
@@ -77,30 +80,49 @@ class Worker:
         self.tools.inbox.arrived.set()
 
     async def work(self) -> None:
-        await self.take_up()
+        """Claims whenever it is told that something may run, else as soon as a look finds it:
+        what another process kept or settled is told by nobody."""
+        arrived = self.tools.inbox.arrived
+        while not await self.take_up() and not self.draining.is_set():
+            await asyncio.sleep(STORE_DOWN_SECONDS)  # unheard of, its work would be taken away
+        arrived.set()
         while not self.draining.is_set():
-            self.tools.inbox.arrived.clear()
+            told = arrived.is_set()
+            arrived.clear()
             try:
-                claimed = await self.claim()
+                claimed = await self.claim() if told or await self.look() else []
             except StoreUnavailable as error:
                 logger.error("store_unavailable", reason=str(error))
+                self.certain = False
+                arrived.set()
                 await asyncio.sleep(STORE_DOWN_SECONDS)
                 continue
             for job in claimed:
                 self.start(job)
+                self.pause = SOON_SECONDS
             if not claimed or len(self.running) >= AT_ONCE:
                 await self.rest()
 
     async def rest(self) -> None:
         """Until something arrives, or may run now, or it is time to look again."""
+        self.pause = min(self.pause, IDLE_SECONDS)
         with suppress(TimeoutError):
-            async with asyncio.timeout(IDLE_SECONDS):
+            async with asyncio.timeout(self.pause):
                 await self.tools.inbox.arrived.wait()
+        self.pause *= 2
+
+    async def look(self) -> bool:
+        """Whether claiming would find something: one read, while an idle claim would write."""
+        return len(self.running) < AT_ONCE and await self.tools.inbox.read(
+            partial(claim.anything, now=self.tools.clock(), under_way=dict(self.lanes))
+        )
 
     async def claim(self) -> list[Job]:
         free = AT_ONCE - len(self.running)
         if free <= 0:
             return []
+        if not self.certain:
+            await self.make_certain()
         claimed, paused = await self.tools.inbox.write(
             partial(
                 claim.claim,
@@ -112,6 +134,13 @@ class Worker:
         )
         self.note_paused(paused)
         return claimed
+
+    async def make_certain(self) -> None:
+        """A claim whose answer was lost may have been committed: what we have and do not know of
+        would be running for ever."""
+        known = [job.id for job in self.running.values()]
+        await self.tools.inbox.write(partial(lease.disown, worker=self.name, but=known))
+        self.certain = True
 
     def note_paused(self, paused: dict[str, PosState]) -> None:
         for name in self.tools.settings.pos.keys() | self.tools.paused.keys() | paused.keys():
@@ -236,19 +265,22 @@ class Worker:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             await self.take_up()
 
-    async def take_up(self) -> None:
-        """Says that we live; work of a worker that does not comes back into its queue."""
+    async def take_up(self) -> bool:
+        """Says that we live; work of a worker that does not comes back into its queue. False
+        when the database does not answer."""
         now, alone = self.tools.clock(), self.unlock is not None
         try:
             count = await self.tools.inbox.write(
-                partial(claim.heartbeat, worker=self.name, now=now, alone=alone)
+                partial(lease.heartbeat, worker=self.name, now=now, alone=alone)
             )
+            self.note_paused(await self.tools.inbox.read(claim.paused_pos))
         except StoreUnavailable as error:
             logger.error("store_unavailable", reason=str(error))
-            return
+            return False
         if count:
             logger.warning("taken_up", jobs=count)
             self.tools.inbox.arrived.set()
+        return True
 
     async def drain(self) -> None:
         """What is under way is settled; what does not end in time is given back."""
@@ -259,4 +291,4 @@ class Worker:
             task.cancel()
         await asyncio.gather(*(task for task, _ in left), return_exceptions=True)
         for _, job in left:
-            await self.tools.inbox.write(partial(claim.release, job=job, sent=True))
+            await self.tools.inbox.write(partial(lease.release, job=job, sent=True))

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, select
 
 from adapters.contract import Delivery
-from receiver.inbox import claim, settle, verdicts
+from receiver.inbox import claim, lease, settle, verdicts
 from receiver.inbox.dialect import open_engine
 from receiver.inbox.keep import keep_many
 from receiver.inbox.records import (
@@ -106,7 +106,7 @@ class Box:
         return self.do(lambda box: settle.settle(box, job, settlement, now)).ours
 
     def beat(self, worker: str = "me", *, now: datetime = NOW, alone: bool = False) -> int:
-        return self.do(partial(claim.heartbeat, worker=worker, now=now, alone=alone))
+        return self.do(partial(lease.heartbeat, worker=worker, now=now, alone=alone))
 
     def judge(self, verdict: PosVerdict, *, now: datetime = NOW) -> None:
         self.do(partial(verdicts.judge, verdict=verdict, now=now))
@@ -127,10 +127,9 @@ class Box:
 
 @contextmanager
 def opened(url: str) -> Iterator[Box]:
-    """A new box at `url`, made from its tables; migrating makes the same, as a test proves."""
+    """The migrated box at `url`."""
     engine = open_engine(url, writes=True)
     try:
-        metadata.create_all(engine)
         yield Box(engine)
     finally:
         engine.dispose()

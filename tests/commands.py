@@ -113,11 +113,12 @@ def delivery(content: bytes, secret: str = SECRET, at: datetime | None = None) -
     return Delivery("POST", url, "", signed(content, secret), content, at or datetime.now(UTC))
 
 
-def desk(folder: Path, *, till: str = "http://127.0.0.1:9", database: str = "box.db") -> Desk:
-    """Configured and migrated."""
+def desk(folder: Path, *, till: str = "http://127.0.0.1:9", database: str | None = None) -> Desk:
+    """Configured and migrated; `database` is the address of one that is."""
     (folder / "receiver.toml").write_text(CONFIG.format(till=till))
-    url = f"sqlite:///{folder / database}"
-    migrate(url)
+    url = database or f"sqlite:///{folder / 'box.db'}"
+    if not database:
+        migrate(url)
     return Desk(
         folder,
         {

@@ -1,9 +1,11 @@
-"""What all tests share: the `--accept` option and how hard hypothesis tries."""
+"""What all tests share: databases, the `--accept` option and how hard hypothesis tries."""
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.databases import ENGINES, Databases, Files, Server, server
 
 settings.register_profile(
     "house",
@@ -31,7 +33,35 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    return Files(tmp_path_factory.mktemp("databases"))
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    with server() as started:
+        yield started
+
+
+@pytest.fixture(params=ENGINES)
+def databases(request: pytest.FixtureRequest) -> Databases:
+    """Who asks for a database runs on each engine."""
+    found: Databases = request.getfixturevalue(
+        {"sqlite": "files", "postgresql": "postgresql"}[request.param]
+    )
+    return found
+
+
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    """A database of the test's own, empty and not migrated."""
-    return f"sqlite:///{tmp_path / 'box.db'}"
+def database_url(databases: Databases) -> Iterator[str]:
+    """A database of the test's own, migrated."""
+    with databases.migrated() as url:
+        yield url
+
+
+@pytest.fixture
+def empty_url(databases: Databases) -> Iterator[str]:
+    """The same, but nothing is in it yet."""
+    with databases.empty() as url:
+        yield url

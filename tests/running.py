@@ -8,13 +8,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
 
 from receiver.inbox import Inbox, open_inbox, search
-from receiver.inbox.migrate import migrate
 from receiver.sandbox import create_platform, create_sandbox
 from receiver.serve import create_tools, working
 from receiver.serving import serving
@@ -112,10 +110,12 @@ class Line:
         await self.till.delete("/_sandbox/faults")
 
 
-async def eventually(look: Callable[[], Any], right: Callable[[Any], bool]) -> Any:
+async def eventually(
+    look: Callable[[], Any], right: Callable[[Any], bool], patience: float = PATIENCE
+) -> Any:
     """What `look` sees once it is right; an AssertionError with the last sight if it never is."""
     loop = asyncio.get_running_loop()
-    ends = loop.time() + PATIENCE
+    ends = loop.time() + patience
     while not right(seen := await look()):
         assert loop.time() < ends, seen
         await asyncio.sleep(0.01)
@@ -124,7 +124,7 @@ async def eventually(look: Callable[[], Any], right: Callable[[Any], bool]) -> A
 
 @asynccontextmanager
 async def line(
-    folder: Path,
+    database: str,
     *,
     pos: Mapping[str, Any] | None = None,
     connection: Mapping[str, Any] | None = None,
@@ -135,8 +135,6 @@ async def line(
 ) -> AsyncIterator[Line]:
     """A receiver with two connections, `plain` for orders and `pay` for payments, and one POS."""
     clock = Clock()
-    database = f"sqlite:///{folder / 'box.db'}"
-    migrate(database)
     async with AsyncExitStack() as stack:
         till = await stack.enter_async_context(serving(create_sandbox(now=clock)))
         platform = await stack.enter_async_context(serving(create_platform(API, bodies=bodies)))

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -62,7 +61,7 @@ def saying(status: int, **body: Any) -> Response:
 
 
 @asynccontextmanager
-async def told(folder: Path, **more: Any) -> AsyncIterator[tuple[Line, Platform]]:
+async def told(database: str, **more: Any) -> AsyncIterator[tuple[Line, Platform]]:
     """A line to a platform that waits ten minutes for an order to be accepted."""
     platform = Platform()
     app = Starlette(
@@ -77,5 +76,5 @@ async def told(folder: Path, **more: Any) -> AsyncIterator[tuple[Line, Platform]
             "token_url": f"{url}/oauth/token",
             **more.pop("connection", {}),
         }
-        async with line(folder, connection=connection, **more) as run:
+        async with line(database, connection=connection, **more) as run:
             yield run, platform

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,7 +18,6 @@ from receiver.catalogue import SyncFailed
 from receiver.http import Http
 from receiver.inbox import Inbox, articles, open_inbox
 from receiver.inbox.articles import AWAITED
-from receiver.inbox.migrate import migrate
 from receiver.inbox.records import Settlement, State
 from receiver.sandbox import create_sandbox
 from receiver.sandbox.articles import FULL, MENU, REDUCED, Article
@@ -62,9 +60,8 @@ class Shelf:
 
 
 @asynccontextmanager
-async def shelf(folder: Path, menu: Sequence[Article] = MENU) -> AsyncIterator[Shelf]:
-    database, clock, own = f"sqlite:///{folder / 'box.db'}", Clock(), list(menu)
-    migrate(database)
+async def shelf(database: str, menu: Sequence[Article] = MENU) -> AsyncIterator[Shelf]:
+    clock, own = Clock(), list(menu)
     inbox, http = await open_inbox(database), Http()
     try:
         async with serving(create_sandbox(now=clock, menu=own)) as url:
@@ -76,8 +73,8 @@ async def shelf(folder: Path, menu: Sequence[Article] = MENU) -> AsyncIterator[S
         await inbox.close()
 
 
-async def test_an_article_is_found_by_each_of_its_names(tmp_path: Path) -> None:
-    async with shelf(tmp_path) as here:
+async def test_an_article_is_found_by_each_of_its_names(database_url: str) -> None:
+    async with shelf(database_url) as here:
         assert await here.find("4711") is None
         assert await here.sync() == len(MENU)
         for called in ("4711", PIZZA, "M-4711"):
@@ -91,9 +88,9 @@ async def test_an_article_is_found_by_each_of_its_names(tmp_path: Path) -> None:
         assert await here.find("nobody") is None
 
 
-async def test_the_order_of_the_names_decides(tmp_path: Path) -> None:
+async def test_the_order_of_the_names_decides(database_url: str) -> None:
     twin = Article(9990, "4711", "Twin", 100, REDUCED, REDUCED, "PLU-17")
-    async with shelf(tmp_path, [*MENU, twin]) as here:
+    async with shelf(database_url, [*MENU, twin]) as here:
         await here.sync()
         assert (await here.find("4711")).id == "4711"
         by_reference = partial(
@@ -104,16 +101,16 @@ async def test_the_order_of_the_names_decides(tmp_path: Path) -> None:
         assert found.id == "9990"
 
 
-async def test_more_than_a_page(tmp_path: Path) -> None:
+async def test_more_than_a_page(database_url: str) -> None:
     many = [Article(n, f"R{n}", f"Dish {n}", 500, REDUCED, REDUCED) for n in range(1, 1_201)]
-    async with shelf(tmp_path, many) as here:
+    async with shelf(database_url, many) as here:
         assert await here.sync() == 1_200
         assert (await here.find("R1200")).id == "1200"
 
 
-async def test_a_rate_counts_from_the_sync_that_found_it(tmp_path: Path) -> None:
+async def test_a_rate_counts_from_the_sync_that_found_it(database_url: str) -> None:
     """An order of the evening before is taxed as of the evening before."""
-    async with shelf(tmp_path) as here:
+    async with shelf(database_url) as here:
         await here.sync()
         evening = here.clock()
         here.clock.turn(hours=12)
@@ -125,8 +122,8 @@ async def test_a_rate_counts_from_the_sync_that_found_it(tmp_path: Path) -> None
         assert (await here.find(PIZZA, long_ago)).price(3).tax_rate == 700
 
 
-async def test_what_is_listed_no_longer_is_not_found_any_more(tmp_path: Path) -> None:
-    async with shelf(tmp_path) as here:
+async def test_what_is_listed_no_longer_is_not_found_any_more(database_url: str) -> None:
+    async with shelf(database_url) as here:
         await here.sync()
         before = here.clock()
         here.clock.turn(hours=1)
@@ -136,8 +133,8 @@ async def test_what_is_listed_no_longer_is_not_found_any_more(tmp_path: Path) ->
         assert (await here.find(PIZZA, before)).id == "4711"
 
 
-async def test_nothing_new_writes_nothing(tmp_path: Path) -> None:
-    async with shelf(tmp_path) as here:
+async def test_nothing_new_writes_nothing(database_url: str) -> None:
+    async with shelf(database_url) as here:
         await here.sync()
         here.clock.turn(hours=1)
         await here.sync()
@@ -147,8 +144,8 @@ async def test_nothing_new_writes_nothing(tmp_path: Path) -> None:
         assert rows == len(MENU)
 
 
-async def test_a_failed_sync_keeps_the_last_and_says_so(tmp_path: Path) -> None:
-    async with shelf(tmp_path) as here:
+async def test_a_failed_sync_keeps_the_last_and_says_so(database_url: str) -> None:
+    async with shelf(database_url) as here:
         await here.sync()
         for kind in ("forbid", "garbage"):
             await here.till.post("/_sandbox/faults", json={"kind": kind, "path": "articles/list"})
@@ -161,8 +158,8 @@ async def test_a_failed_sync_keeps_the_last_and_says_so(tmp_path: Path) -> None:
         assert (await here.state())["problem"] is None
 
 
-async def test_an_empty_list_is_not_believed(tmp_path: Path) -> None:
-    async with shelf(tmp_path) as here:
+async def test_an_empty_list_is_not_believed(database_url: str) -> None:
+    async with shelf(database_url) as here:
         await here.sync()
         here.menu.clear()
         with pytest.raises(SyncFailed, match="no article any more"):
@@ -170,8 +167,8 @@ async def test_an_empty_list_is_not_believed(tmp_path: Path) -> None:
         assert (await here.find(PIZZA)).id == "4711"
 
 
-async def test_every_six_hours_and_only_what_was_begun(tmp_path: Path) -> None:
-    async with shelf(tmp_path) as here:
+async def test_every_six_hours_and_only_what_was_begun(database_url: str) -> None:
+    async with shelf(database_url) as here:
 
         async def keep_up() -> int:
             await catalogue.keep_up([here.pos], here.http, here.inbox, here.clock)
@@ -200,8 +197,8 @@ async def synced(run: Line) -> None:
 CHANNELS: Any = {"distribution_channels": {"DELIVERY": 3}}
 
 
-async def test_an_order_is_booked_by_the_till_s_own_article(tmp_path: Path) -> None:
-    async with line(tmp_path, pos=CHANNELS) as run:
+async def test_an_order_is_booked_by_the_till_s_own_article(database_url: str) -> None:
+    async with line(database_url, pos=CHANNELS) as run:
         await synced(run)
         dish = {**UNKNOWN, "pos_ref": PIZZA}
         await run.until(await run.send(order(lines=[dish])), "done")
@@ -211,8 +208,8 @@ async def test_an_order_is_booked_by_the_till_s_own_article(tmp_path: Path) -> N
         assert (item["taxRateId"], item["distributionChannel"]) == (1, 3)
 
 
-async def test_an_unknown_dish_holds_its_order_only_until_it_is_mapped(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_an_unknown_dish_holds_its_order_only_until_it_is_mapped(database_url: str) -> None:
+    async with line(database_url) as run:
         await synced(run)
         held = await run.until(waiting := await run.send(order(lines=[UNKNOWN])), "held")
         assert held["reason"] == 'no article for "Tea" (P-77)'
@@ -228,8 +225,8 @@ async def test_an_unknown_dish_holds_its_order_only_until_it_is_mapped(tmp_path:
         assert (item["productId"], item["distributionChannel"]) == ("4740", 2)
 
 
-async def test_it_is_released_by_a_sync_that_brings_the_article(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_it_is_released_by_a_sync_that_brings_the_article(database_url: str) -> None:
+    async with line(database_url) as run:
         waiting = await run.send(order(lines=[STRANGE]))
         await run.until(waiting, "held")
         await synced(run)
@@ -242,9 +239,9 @@ async def test_it_is_released_by_a_sync_that_brings_the_article(tmp_path: Path) 
 
 @pytest.mark.parametrize(("late", "state"), [(False, "held"), (True, "ready")])
 async def test_a_mapping_made_while_the_order_is_looked_at_is_not_missed(
-    late: bool, state: str, tmp_path: Path
+    late: bool, state: str, database_url: str
 ) -> None:
-    with opened(f"sqlite:///{tmp_path / 'box.db'}") as box:
+    with opened(database_url) as box:
         box.keep(incoming("d1"))
         job = box.one()
         seen = box.do(articles.version)

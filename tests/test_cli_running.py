@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from adapters import ADAPTERS
-from adapters.contract import Call, Outcome, nothing
+from adapters.contract import Call, Outcome, Told, nothing
 from receiver.cli.demo import everything
 from receiver.cli.demo.playing import Arrival, Seen, of_payment
 from receiver.cli.demo.recordings import Recording, read_all
@@ -33,7 +33,7 @@ from receiver.settings import load
 from receiver.tokens import Tokens, vault
 from tests.commands import PATIENCE, PROGRAM, ROOT, Desk, desk, ended, logged, process
 from tests.plain import body, order, payment, signed
-from tests.running import eventually, line
+from tests.running import Line, eventually, line
 
 pytestmark = pytest.mark.anyio
 
@@ -189,19 +189,19 @@ async def test_bad_settings_stop_the_start(command: str, tmp_path: Path) -> None
 # At work beside a running receiver
 
 
-def beside(folder: Path, till: object) -> Desk:
+def beside(folder: Path, run: Line) -> Desk:
     """The set-up of `line`, as the commands read it."""
-    at = desk(folder)
-    (folder / "receiver.toml").write_text(CONFIG.format(till=till))
+    at = desk(folder, database=run.settings.database_url.replace("+psycopg", ""))
+    (folder / "receiver.toml").write_text(CONFIG.format(till=run.till.base_url))
     return at
 
 
-async def test_a_running_worker_takes_what_is_replayed(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_a_running_worker_takes_what_is_replayed(tmp_path: Path, database_url: str) -> None:
+    async with line(database_url) as run:
         await run.fault("fail", status=400, times=1)
         job = await run.send(order())
         await run.until(job, "dead")
-        at = beside(tmp_path, run.till.base_url)
+        at = beside(tmp_path, run)
         done = await asyncio.to_thread(at.run, "deliveries", "replay", str(job))
         assert done.stdout == f"{job}: dead -> ready\n"
         found = await run.until(job, "done")
@@ -209,9 +209,9 @@ async def test_a_running_worker_takes_what_is_replayed(tmp_path: Path) -> None:
         assert len(await run.orders()) == 1
 
 
-async def test_a_paused_pos_gets_nothing(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
-        at = beside(tmp_path, run.till.base_url)
+async def test_a_paused_pos_gets_nothing(tmp_path: Path, database_url: str) -> None:
+    async with line(database_url) as run:
+        at = beside(tmp_path, run)
         await asyncio.to_thread(at.run, "pos", "pause", "mitte")
         job = await run.send(order())
         waiting = await run.until(job, "waiting")
@@ -343,7 +343,7 @@ def demo_answers(recording: Recording) -> list[Call]:
         call
         for outcome in get_args(Outcome)
         if order
-        for call in recording.adapter.answer(recording.delivery, order, outcome)
+        for call in recording.adapter.answer(recording.delivery, order, Told(outcome, now()))
     ]
 
 
@@ -376,8 +376,8 @@ async def test_demo_once(tmp_path: Path) -> None:
             assert arrival["total"] > 0
             assert bool(arrival["told"]) == (ADAPTERS[slug].answer is not nothing)
     told = {arrival["platform"]: arrival["told"] for arrival in said["deliveries"]}
-    assert told["uber_eats"] == ["accept"]
-    assert told["lieferando"] == ["sent-to-pos-success"]
+    assert told["uber_eats"] == ["accept", "ready"]
+    assert told["lieferando"][0] == "sent-to-pos-success"
     kinds = [ADAPTERS[arrival["platform"]].kind for arrival in said["deliveries"]]
     assert kinds == sorted(kinds, reverse=True)
     assert "Traceback" not in err

@@ -45,8 +45,8 @@ async def test_ready(tmp_path: Path) -> None:
         assert said(await run.client.get("/readyz")) == (200, {"ready": True, "reasons": []})
 
 
-async def test_a_pos_that_is_down_does_not_make_us_unready(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_a_pos_that_is_down_does_not_make_us_unready(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.fault("forbid")
         await run.until(await run.send(order()), "waiting")
         assert said(await run.web.get("/readyz"))[0] == 200

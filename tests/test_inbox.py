@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from adapters.contract import Delivery
-from receiver.inbox import claim, operate, polls, search
-from receiver.inbox.dialect import open_engine
+from receiver.inbox import claim, lease, operate, polls, search
 from receiver.inbox.records import (
     Attempt,
     Incoming,
@@ -173,25 +171,6 @@ def test_nothing_passes_a_running_cancellation(box: Box) -> None:
     assert box.claim() == []
     box.settle(cancellation)
     assert box.one().delivery_row == 1
-
-
-def test_who_looks_while_another_takes_does_not_take_what_follows(box: Box) -> None:
-    """A cancellation comes and is claimed before it is committed that its order is running."""
-    box.keep(incoming("order", "a"))
-    second = Box(open_engine(box.engine.url.render_as_string(hide_password=False), writes=True))
-
-    def come_and_be_claimed() -> None:
-        second.keep(incoming("cancel", "a", overtakes=True))
-        second.claim("two")
-
-    with ThreadPoolExecutor() as threads:
-        with box.engine.begin() as connection:
-            claim.claim(connection, worker="one", limit=9, now=NOW)
-            looking = threads.submit(come_and_be_claimed)
-            wait([looking], timeout=0.3)
-        looking.result()
-    second.engine.dispose()
-    assert [row["state"] for row in box.rows("jobs")] == ["running", "ready"]
 
 
 def test_one_queue_s_many_do_not_keep_another_from_being_seen(box: Box) -> None:
@@ -631,7 +610,7 @@ def test_beside_others_only_after_a_while(box: Box) -> None:
     box.claim("old")
     assert box.beat("new", now=later(seconds=12)) == 0
     assert box.beat("new", now=later(seconds=12.001)) == 1
-    assert claim.WORKER_GONE.total_seconds() + 4 <= 20
+    assert lease.WORKER_GONE.total_seconds() + 4 <= 20
 
 
 def test_one_who_never_said_that_it_lives_is_gone(box: Box) -> None:
@@ -660,7 +639,7 @@ def test_who_was_taken_for_gone_settles_nothing(box: Box, claimed_again: bool) -
     before = box.everything()
     everything = replace(FULL, wakes_queue=True, awaits="O1", queue="b", pos="nord")
     assert not box.settle(stale, everything)
-    box.do(lambda at: claim.release(at, stale, sent=True))
+    box.do(lambda at: lease.release(at, stale, sent=True))
     assert box.everything() == before
 
 
@@ -676,8 +655,8 @@ def test_even_when_the_same_worker_has_it_again(box: Box) -> None:
 def test_given_back_unsettled(box: Box) -> None:
     box.keep(incoming("d1"), incoming("d2"))
     first, second = box.claim()
-    box.do(lambda at: claim.release(at, first, sent=True))
-    box.do(lambda at: claim.release(at, second, sent=False))
+    box.do(lambda at: lease.release(at, first, sent=True))
+    box.do(lambda at: lease.release(at, second, sent=False))
     again = {job.queue: job for job in box.claim()}
     assert again["d1"].sent
     assert not again["d2"].sent
@@ -688,7 +667,7 @@ def test_what_may_have_been_sent_stays_so_when_given_back(box: Box) -> None:
     box.keep(incoming("d1"))
     box.settle(box.one(), Settlement(state=State.READY, sent=True))
     job = box.one()
-    box.do(lambda at: claim.release(at, job, sent=False))
+    box.do(lambda at: lease.release(at, job, sent=False))
     assert box.one().sent
 
 

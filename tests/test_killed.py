@@ -5,14 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-import socket
-import sqlite3
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 from operator import le
-from pathlib import Path
 
 import httpx
 import pytest
@@ -20,29 +14,13 @@ import pytest
 from receiver.sandbox import create_sandbox
 from receiver.serving import serving
 from tests.plain import body, order, signed
+from tests.processes import free_port, process, unfinished
 from tests.running import NO_TLS, eventually
 
 pytestmark = pytest.mark.anyio
 
-ROOT = Path(__file__).parent.parent
 DELIVERIES = 200
 SENDERS = 16
-
-
-@asynccontextmanager
-async def process(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    started = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "tests.serve_plain", *arguments),
-        cwd=ROOT,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        yield started
-    finally:
-        if started.returncode is None:
-            started.kill()
-        await started.wait()
 
 
 async def platform(client: httpx.AsyncClient, said: list[bytes], kept: list[bytes]) -> None:
@@ -60,13 +38,8 @@ async def platform(client: httpx.AsyncClient, said: list[bytes], kept: list[byte
                 kept.append(one)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
-
-
-async def test_what_was_answered_arrives_once(tmp_path: Path) -> None:
-    database, port = tmp_path / "box.db", free_port()
+async def test_what_was_answered_arrives_once(database_url: str) -> None:
+    port = free_port()
     said = [body(order(f"o{number}")) for number in range(DELIVERIES)]
     kept: list[bytes] = []
 
@@ -80,7 +53,7 @@ async def test_what_was_answered_arrives_once(tmp_path: Path) -> None:
             base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=NO_TLS
         ) as client,
     ):
-        arguments = f"sqlite:///{database}", till, str(port)
+        arguments = database_url, till, str(port)
         sending = [asyncio.create_task(platform(client, said, kept)) for _ in range(SENDERS)]
         for moment in (random.randint(1, 90), random.randint(100, DELIVERIES - SENDERS)):
             async with process(*arguments) as running:
@@ -96,14 +69,7 @@ async def test_what_was_answered_arrives_once(tmp_path: Path) -> None:
 
             assert len(kept) == DELIVERIES
             await eventually(orders, lambda found: len(found) == DELIVERIES)
-            await eventually(lambda: unfinished(database), lambda count: count == 0)
+            await eventually(lambda: unfinished(database_url), lambda count: count == 0)
         calls = (await pos.get("/_sandbox/calls")).json()
         assert {call["status"] for call in calls} <= {200, 409}
         assert sum(call["status"] == 200 for call in calls) == DELIVERIES
-
-
-async def unfinished(database: Path) -> int:
-    with sqlite3.connect(database) as connection:
-        (count,) = connection.execute("SELECT count(*) FROM jobs WHERE state != 'done'").fetchone()
-    connection.close()
-    return int(count)

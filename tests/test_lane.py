@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, event, exc, func, select, text
 
-from receiver.inbox import Inbox, dialect, lane, open_inbox
-from receiver.inbox.dialect import open_engine, sqlite_path
-from receiver.inbox.migrate import migrate
+from receiver.inbox import Inbox, lane, open_inbox
+from receiver.inbox.dialect import open_engine, sqlite
 from receiver.inbox.records import StoreUnavailable
-from receiver.inbox.tables import deliveries
+from receiver.inbox.tables import deliveries, workers
 from tests.box import incoming
+from tests.databases import Databases, path_of, postgresql_only, sqlite_only
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
 async def inbox(database_url: str) -> AsyncIterator[Inbox]:
-    migrate(database_url)
     found = await open_inbox(database_url)
     yield found
     await found.close()
@@ -247,38 +246,104 @@ async def test_an_outage_fails_all_and_passes(inbox: Inbox) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     patience = "PRAGMA busy_timeout = 10000"
-    assert patience in dialect.PRAGMAS
-    short = tuple(pragma.replace("10000", "20") for pragma in dialect.PRAGMAS)
-    monkeypatch.setattr(dialect, "PRAGMAS", short)
-
-
-def file_of(inbox: Inbox) -> str:
-    path = sqlite_path(inbox.url)
-    if path is None:
-        pytest.skip("of SQLite only")
-    return str(path)
+    assert patience in sqlite.PRAGMAS
+    short = tuple(pragma.replace("10000", "20") for pragma in sqlite.PRAGMAS)
+    monkeypatch.setattr(sqlite, "PRAGMAS", short)
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_database_that_another_has_locked(database_url: str) -> None:
-    migrate(database_url)
+async def test_a_database_that_is_away_and_comes_back(
+    databases: Databases, database_url: str
+) -> None:
     inbox = await open_inbox(database_url)
-    other = sqlite3.connect(file_of(inbox), isolation_level=None)
-    try:
-        assert await inbox.keep(incoming("d0"))
-        other.execute("BEGIN IMMEDIATE")
+    assert await inbox.keep(incoming("d0"))
+    with databases.away(database_url):
         keeping = [inbox.writer.submit(incoming(f"d{number}")) for number in range(1, 30)]
         assert await all_unavailable(keeping)
+    assert kept(inbox) == 1
+    assert await inbox.keep(incoming("d1"))
+    await inbox.close()
+
+
+async def test_a_connection_that_was_ended_is_replaced_unseen(
+    databases: Databases, inbox: Inbox
+) -> None:
+    assert await inbox.keep(incoming("d1"))
+    assert await inbox.read(count) == 1
+    with databases.away(inbox.url):
+        pass
+    assert await inbox.keep(incoming("d2"))
+    assert await inbox.read(count) == 2
+
+
+async def test_what_may_be_committed_is_not_done_again(databases: Databases, inbox: Inbox) -> None:
+    """The connection is lost while it is committed: nobody knows."""
+    done: list[int] = []
+
+    def work(connection: Connection) -> None:
+        done.append(count(connection))
+
+    def lose(connection: Connection) -> None:
+        connection.exec_driver_sql("COMMIT")
+        raise exc.OperationalError("COMMIT", {}, Lost())
+
+    with hooked(inbox.writer.engine, "commit", lose), pytest.raises(StoreUnavailable):
+        await inbox.write(work)
+    assert len(done) == 1
+
+
+class Lost(Exception):
+    sqlstate = None
+
+
+@postgresql_only
+async def test_two_that_wait_for_one_another_both_succeed(inbox: Inbox, database_url: str) -> None:
+    for name in ("one", "two"):
+        await inbox.write(partial(keep_worker, name=name))
+    other = await open_inbox(database_url)
+    both = threading.Barrier(2)
+
+    def work(first: str, second: str) -> Callable[[Connection], None]:
+        met: list[bool] = []
+
+        def both_rows(connection: Connection) -> None:
+            touch(connection, first)
+            if not met:
+                met.append(True)
+                both.wait(10)
+            touch(connection, second)
+
+        return both_rows
+
+    await asyncio.gather(inbox.write(work("one", "two")), other.write(work("two", "one")))
+    await other.close()
+    query = select(workers.c.seen_at)
+    assert await inbox.read(lambda box: box.execute(query).scalars().all()) == [2, 2]
+
+
+def keep_worker(connection: Connection, name: str) -> None:
+    connection.execute(workers.insert().values(id=name, seen_at=0))
+
+
+def touch(connection: Connection, name: str) -> None:
+    once_more = workers.update().values(seen_at=workers.c.seen_at + 1)
+    connection.execute(once_more.where(workers.c.id == name))
+
+
+@sqlite_only
+@pytest.mark.usefixtures("impatient")
+async def test_looking_goes_on_in_a_file_that_another_has_locked(
+    databases: Databases, database_url: str
+) -> None:
+    inbox = await open_inbox(database_url)
+    assert await inbox.keep(incoming("d0"))
+    with databases.away(database_url):
         assert await inbox.read(count) == 1
-        other.execute("ROLLBACK")
-        assert await inbox.keep(incoming("d1"))
-    finally:
-        other.close()
-        await inbox.close()
+    await inbox.close()
 
 
+@sqlite_only
 async def test_a_disk_that_is_full(inbox: Inbox) -> None:
-    file_of(inbox)
 
     def limit(connection: Connection) -> None:
         pages = connection.execute(text("PRAGMA page_count")).scalar_one()
@@ -329,7 +394,6 @@ async def test_closing_finishes_what_waits(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lane, "LARGEST_BATCH", 7)
-    migrate(database_url)
     inbox = await open_inbox(database_url)
     async with stopped(inbox):
         keeping = [inbox.writer.submit(incoming(f"d{number}")) for number in range(50)]
@@ -346,7 +410,6 @@ async def test_closing_finishes_what_waits(
 
 async def test_nothing_is_left_running(database_url: str) -> None:
     before = set(threading.enumerate())
-    migrate(database_url)
     inbox = await open_inbox(database_url)
     await inbox.keep(incoming("d1"))
     await inbox.close()
@@ -356,22 +419,17 @@ async def test_nothing_is_left_running(database_url: str) -> None:
     assert not any(thread.name == "checkpoint" for thread in set(threading.enumerate()) - before)
 
 
+@sqlite_only
 async def test_the_log_is_moved_into_the_database(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beside the writer, which is told never to do it itself."""
-    monkeypatch.setattr(dialect, "CHECKPOINT_SECONDS", 0.01)
-    migrate(database_url)
+    monkeypatch.setattr(sqlite, "CHECKPOINT_SECONDS", 0.01)
     inbox = await open_inbox(database_url)
     try:
-        path = file_of(inbox)
+        path = path_of(inbox.url)
         await inbox.keep(incoming("d1", body=b"a body of its own"))
-        while b"a body of its own" not in await asyncio.to_thread(read, path):
+        while b"a body of its own" not in await asyncio.to_thread(path.read_bytes):
             await asyncio.sleep(0.01)
     finally:
         await inbox.close()
-
-
-def read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()

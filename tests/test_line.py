@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
 
 import pytest
 
@@ -52,8 +51,8 @@ def outcomes(job: Json) -> list[str]:
     return [step["outcome"] for step in job["attempts"]]
 
 
-async def test_an_order_is_created(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_an_order_is_created(database_url: str) -> None:
+    async with line(database_url) as run:
         job = await run.send(order())
         done = await run.until(job, "done")
         (booked,) = await run.orders()
@@ -63,16 +62,16 @@ async def test_an_order_is_created(tmp_path: Path) -> None:
         assert json.loads(done["attempts"][0]["answer"]) == {"internalId": booked["internalId"]}
 
 
-async def test_a_second_announcement_creates_nothing(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_a_second_announcement_creates_nothing(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(order()), "done")
         again = await run.until(await run.send(order()), "done")
         assert outcomes(again) == ["repeated"]
         assert await asked(run, CREATE) == [200]
 
 
-async def test_a_repeated_delivery_is_one_job(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_a_repeated_delivery_is_one_job(database_url: str) -> None:
+    async with line(database_url) as run:
         said = body(order())
         for _ in range(3):
             assert (await run.post(said)).status_code == 200
@@ -82,8 +81,8 @@ async def test_a_repeated_delivery_is_one_job(tmp_path: Path) -> None:
         assert await asked(run, CREATE) == [200]
 
 
-async def test_what_an_operator_should_know_stands_in_the_attempt(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_what_an_operator_should_know_stands_in_the_attempt(database_url: str) -> None:
+    async with line(database_url) as run:
         late = await run.until(await run.send(order(ready_at=AT[:10] + "T00:00:00Z")), "done")
         assert "pickup time moved from" in late["attempts"][0]["detail"]
 
@@ -92,8 +91,8 @@ async def test_what_an_operator_should_know_stands_in_the_attempt(tmp_path: Path
 
 
 @pytest.mark.usefixtures("hasty")
-async def test_two_of_one_order_never_run_together(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_two_of_one_order_never_run_together(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.fault("slow", seconds=60, times=1)
         first = await run.send(order())
         await eventually(run.orders, bool)
@@ -107,8 +106,8 @@ async def test_two_of_one_order_never_run_together(tmp_path: Path) -> None:
         ]
 
 
-async def test_in_order_of_arrival(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_in_order_of_arrival(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.fault("retry_after", seconds=600, times=1)
         first = await run.send(order(total=990))
         await run.until(first, "waiting")
@@ -123,8 +122,8 @@ async def test_in_order_of_arrival(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("hasty")
-async def test_an_order_waits_for_no_other_order(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_an_order_waits_for_no_other_order(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.fault("slow", path="order/create", seconds=60, times=1)
         slow = await run.send(order("slow"))
         await eventually(run.orders, bool)
@@ -138,9 +137,9 @@ async def test_an_order_waits_for_no_other_order(tmp_path: Path) -> None:
         assert (await run.job(slow))["state"] == "running"
 
 
-async def test_what_follows_a_held_order_waits_with_it(tmp_path: Path) -> None:
+async def test_what_follows_a_held_order_waits_with_it(database_url: str) -> None:
     articles: dict[str, str] = {}
-    async with line(tmp_path, connection={"articles": articles}) as run:
+    async with line(database_url, connection={"articles": articles}) as run:
         first = await run.send(order(lines=[STRANGE]))
         held = await run.until(first, "held")
         assert held["reason"] == 'no article for "Tea" (i-7)'
@@ -161,9 +160,9 @@ async def replay(run: Line, job: int) -> None:
 
 
 @pytest.mark.usefixtures("hasty")
-async def test_a_slow_pos_delays_no_other_pos(tmp_path: Path) -> None:
+async def test_a_slow_pos_delays_no_other_pos(database_url: str) -> None:
     """However many orders wait for it: there must be room left for the others'."""
-    async with tills(tmp_path) as both:
+    async with tills(database_url) as both:
         await both.line.fault("slow", seconds=60)
         posts = [both.line.post(body(order(f"m{number}"))) for number in range(150)]
         assert {answer.status_code for answer in await asyncio.gather(*posts)} == {200}
@@ -175,8 +174,8 @@ async def test_a_slow_pos_delays_no_other_pos(tmp_path: Path) -> None:
 # Cancellations
 
 
-async def test_canceled_before_it_came(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_canceled_before_it_came(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(cancellation()), "done")
         late = await run.until(await run.send(order()), "done")
         assert outcomes(late) == ["canceled"]
@@ -186,8 +185,8 @@ async def test_canceled_before_it_came(tmp_path: Path) -> None:
         assert await run.calls() == []
 
 
-async def test_canceled_while_it_waits_for_a_retry(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_canceled_while_it_waits_for_a_retry(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.fault("retry_after", path="order/create", seconds=600, times=1)
         job = await run.send(order())
         await run.until(job, "waiting")
@@ -197,8 +196,8 @@ async def test_canceled_while_it_waits_for_a_retry(tmp_path: Path) -> None:
         assert await asked(run, CREATE) == [429]
 
 
-async def test_canceled_while_it_is_running(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_canceled_while_it_is_running(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.fault("slow", path="order/create", seconds=0.3, times=1)
         job = await run.send(order())
         await eventually(run.orders, bool)
@@ -208,8 +207,8 @@ async def test_canceled_while_it_is_running(tmp_path: Path) -> None:
         assert await standing(run) == {"plain:o1": "canceled"}
 
 
-async def test_canceled_while_it_is_held(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_canceled_while_it_is_held(database_url: str) -> None:
+    async with line(database_url) as run:
         job = await run.send(order(lines=[STRANGE]))
         await run.until(job, "held")
         await run.until(await run.send(cancellation()), "done")
@@ -217,8 +216,8 @@ async def test_canceled_while_it_is_held(tmp_path: Path) -> None:
         assert await run.calls() == []
 
 
-async def test_canceled_after_it_was_created(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_canceled_after_it_was_created(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(order()), "done")
         cancel = {**cancellation(), "reason": "guest changed their mind"}
         await run.until(await run.send(cancel), "done")
@@ -235,8 +234,8 @@ async def test_canceled_after_it_was_created(tmp_path: Path) -> None:
         assert await asked(run, SET_STATUS) == [200]
 
 
-async def test_canceled_while_nobody_knows_whether_it_stands(tmp_path: Path) -> None:
-    async with line(tmp_path, chance=1.0) as run:
+async def test_canceled_while_nobody_knows_whether_it_stands(database_url: str) -> None:
+    async with line(database_url, chance=1.0) as run:
         await run.fault("drop_after", path="order/create", times=1)
         job = await run.send(order())
         await run.until(job, "waiting")
@@ -247,9 +246,9 @@ async def test_canceled_while_nobody_knows_whether_it_stands(tmp_path: Path) -> 
 
 
 async def test_canceled_after_the_retries_of_an_ambiguous_create_were_given_up(
-    tmp_path: Path,
+    database_url: str,
 ) -> None:
-    async with line(tmp_path) as run:
+    async with line(database_url) as run:
         await run.fault("drop_after", path="order/create", times=1)
         await run.fault("retry_after", path="order/create", seconds=3000, times=1)
         job = await run.send(order())
@@ -263,8 +262,8 @@ async def test_canceled_after_the_retries_of_an_ambiguous_create_were_given_up(
         assert await standing(run) == {"plain:o1": "canceled"}
 
 
-async def test_without_a_number_it_cannot_be_canceled(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_without_a_number_it_cannot_be_canceled(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.fault("drop_after", path="order/create", times=1)
         await run.fault("no_id", path="order/create", times=1)
         assert outcomes(await run.until(await run.send(order()), "done")) == [
@@ -276,8 +275,8 @@ async def test_without_a_number_it_cannot_be_canceled(tmp_path: Path) -> None:
         assert await standing(run) == {"plain:o1": "new"}
 
 
-async def test_nor_when_it_was_canceled_meanwhile(tmp_path: Path) -> None:
-    async with line(tmp_path, chance=1.0) as run:
+async def test_nor_when_it_was_canceled_meanwhile(database_url: str) -> None:
+    async with line(database_url, chance=1.0) as run:
         await run.fault("drop_after", path="order/create", times=1)
         await run.fault("no_id", path="order/create", times=1)
         job = await run.send(order())
@@ -292,8 +291,8 @@ async def test_nor_when_it_was_canceled_meanwhile(tmp_path: Path) -> None:
         assert cancel in {end["id"] for end in ends}
 
 
-async def test_a_cancellation_is_retried_like_an_order(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_a_cancellation_is_retried_like_an_order(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(order()), "done")
         await run.fault("fail", path="order/set-status", times=2)
         await run.fault("drop_after", path="order/set-status", times=1)
@@ -303,24 +302,24 @@ async def test_a_cancellation_is_retried_like_an_order(tmp_path: Path) -> None:
         assert await standing(run) == {"plain:o1": "canceled"}
 
 
-async def test_one_that_oktopos_refuses_is_dead_with_its_words(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_one_that_oktopos_refuses_is_dead_with_its_words(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(order()), "done")
         await run.fault("fail", path="order/set-status", status=404)
         dead = await run.until(await run.send(cancellation()), "dead")
         assert json.loads(dead["attempts"][-1]["answer"])["success"] is False
 
 
-async def test_canceled_though_it_was_refused(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_canceled_though_it_was_refused(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.fault("fail", path="order/create", status=422, times=1)
         await run.until(await run.send(order()), "dead")
         end = await run.until(await run.send(cancellation()), "done")
         assert end["reason"] == "the order is refused already"
 
 
-async def test_canceled_while_its_pos_is_paused(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_canceled_while_its_pos_is_paused(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.fault("forbid")
         job = await run.send(order())
         await run.until(job, "waiting")
@@ -335,8 +334,8 @@ async def test_canceled_while_its_pos_is_paused(tmp_path: Path) -> None:
 # What a delivery may be
 
 
-async def test_an_unreadable_one_is_dead_with_the_reason(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_an_unreadable_one_is_dead_with_the_reason(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.post(b'{"id": "d"}')
         (job,) = await run.jobs()
         dead = await run.until(job["id"], "dead")
@@ -344,25 +343,25 @@ async def test_an_unreadable_one_is_dead_with_the_reason(tmp_path: Path) -> None
         assert outcomes(dead) == ["unreadable"]
 
 
-async def test_an_unknown_one_is_ignored_with_its_type(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_an_unknown_one_is_ignored_with_its_type(database_url: str) -> None:
+    async with line(database_url) as run:
         event = {"is": "Ignored", "event_type": "menu.updated", "reason": "nothing to do"}
         end = await run.until(await run.send(event), "ignored")
         assert end["reason"] == "menu.updated: nothing to do"
         assert (await run.until(await run.send(), "ignored"))["reason"] == "nothing in it"
 
 
-async def test_several_events_of_one_delivery(tmp_path: Path) -> None:
+async def test_several_events_of_one_delivery(database_url: str) -> None:
     """Each ends for itself, and the delivery as the one that needs most."""
-    async with line(tmp_path) as run:
+    async with line(database_url) as run:
         events = [order("o1"), order("o2", lines=[STRANGE]), order("o3")]
         held = await run.until(await run.send(*events), "held")
         assert outcomes(held) == ["created", "held", "created"]
         assert set(await standing(run)) == {"plain:o1", "plain:o3"}
 
 
-async def test_a_store_without_a_pos_is_held_by_name(tmp_path: Path) -> None:
-    async with line(tmp_path, connection={"stores": {"s1": "mitte"}}) as run:
+async def test_a_store_without_a_pos_is_held_by_name(database_url: str) -> None:
+    async with line(database_url, connection={"stores": {"s1": "mitte"}}) as run:
         held = await run.until(await run.send(order(store_id="s2"), store="s2"), "held")
         assert held["reason"] == "store s2 has no POS: add it to connections.plain.stores"
         await run.until(await run.send(order("o2", store_id="s1"), store="s1"), "done")
@@ -372,16 +371,16 @@ def thin(name: str = "order", path: str = "/orders/o1") -> Json:
     return {"is": "Fetch", "name": name, "path": path}
 
 
-async def test_a_thin_delivery_is_fetched(tmp_path: Path) -> None:
+async def test_a_thin_delivery_is_fetched(database_url: str) -> None:
     bodies = {"/orders/o1": json.dumps(order()).encode()}
-    async with line(tmp_path, bodies=bodies) as run:
+    async with line(database_url, bodies=bodies) as run:
         await run.until(await run.send(thin()), "done")
         assert await standing(run) == {"plain:o1": "new"}
 
 
-async def test_what_is_not_there_yet_is_fetched_later(tmp_path: Path) -> None:
+async def test_what_is_not_there_yet_is_fetched_later(database_url: str) -> None:
     bodies = {"/orders/o0": b"{}"}
-    async with line(tmp_path, bodies=bodies, chance=1.0) as run:
+    async with line(database_url, bodies=bodies, chance=1.0) as run:
         job = await run.send(thin())
         waiting = await run.until(job, "waiting")
         assert waiting["reason"] == "plain answered 404"
@@ -391,12 +390,12 @@ async def test_what_is_not_there_yet_is_fetched_later(tmp_path: Path) -> None:
         assert await standing(run) == {"plain:o1": "new"}
 
 
-async def test_a_platform_that_only_ever_asks_for_more_is_not_understood(tmp_path: Path) -> None:
+async def test_a_platform_that_only_ever_asks_for_more_is_not_understood(database_url: str) -> None:
     bodies = {
         f"/{number}": json.dumps(thin(str(number + 1), f"/{number + 1}")).encode()
         for number in range(9)
     }
-    async with line(tmp_path, bodies=bodies) as run:
+    async with line(database_url, bodies=bodies) as run:
         dead = await run.until(await run.send(thin("0", "/0")), "dead")
         assert dead["reason"].startswith("still asks for")
 
@@ -417,8 +416,8 @@ async def all_done(run: Line, count: int) -> None:
     await eventually(run.jobs, right)
 
 
-async def test_accepted_once_the_pos_has_it(tmp_path: Path) -> None:
-    async with line(tmp_path, connection={"accept": "on_pos"}, chance=1.0) as run:
+async def test_accepted_once_the_pos_has_it(database_url: str) -> None:
+    async with line(database_url, connection={"accept": "on_pos"}, chance=1.0) as run:
         await run.fault("retry_after", seconds=600, times=1)
         await run.send(order())
         await eventually(run.calls, bool)
@@ -435,8 +434,8 @@ async def pass_by_answered(run: Line) -> None:
     await eventually(lambda: told(run), lambda paths: "/orders/another/created" in paths)
 
 
-async def test_or_at_first_sight(tmp_path: Path) -> None:
-    async with line(tmp_path, connection={"accept": "on_receipt"}) as run:
+async def test_or_at_first_sight(database_url: str) -> None:
+    async with line(database_url, connection={"accept": "on_receipt"}) as run:
         await run.fault("retry_after", seconds=600, times=1)
         await run.send(order())
         await eventually(lambda: told(run), lambda paths: paths == ["/orders/o1/created"])
@@ -445,9 +444,9 @@ async def test_or_at_first_sight(tmp_path: Path) -> None:
         assert await told(run) == ["/orders/o1/created"]
 
 
-async def test_at_first_sight_though_the_pos_is_paused(tmp_path: Path) -> None:
+async def test_at_first_sight_though_the_pos_is_paused(database_url: str) -> None:
     """The platform's deadline runs; an outage of the POS must not make it cancel the orders."""
-    async with line(tmp_path, connection={"accept": "on_receipt"}) as run:
+    async with line(database_url, connection={"accept": "on_receipt"}) as run:
         await run.fault("forbid")
         await run.post(body(order("o0")))
         await eventually(lambda: told(run), lambda paths: paths == ["/orders/o0/created"])
@@ -455,16 +454,16 @@ async def test_at_first_sight_though_the_pos_is_paused(tmp_path: Path) -> None:
         await eventually(lambda: told(run), lambda paths: "/orders/o1/created" in paths)
 
 
-async def test_or_never(tmp_path: Path) -> None:
-    async with line(tmp_path, connection={"accept": "never", "deny": True}) as run:
+async def test_or_never(database_url: str) -> None:
+    async with line(database_url, connection={"accept": "never", "deny": True}) as run:
         await run.until(await run.send(order()), "done")
         assert len(await run.jobs()) == 1
         assert await told(run) == []
 
 
 @pytest.mark.parametrize(("deny", "said"), [(True, ["/orders/o1/refused"]), (False, [])])
-async def test_denied_where_that_is_set(tmp_path: Path, deny: bool, said: list[str]) -> None:
-    async with line(tmp_path, connection={"accept": "on_pos", "deny": deny}) as run:
+async def test_denied_where_that_is_set(database_url: str, deny: bool, said: list[str]) -> None:
+    async with line(database_url, connection={"accept": "on_pos", "deny": deny}) as run:
         await run.fault("fail", status=422, times=1)
         await run.post(body(order()))
         await pass_by_answered(run)
@@ -473,9 +472,9 @@ async def test_denied_where_that_is_set(tmp_path: Path, deny: bool, said: list[s
         assert dead["delivery_id"]
 
 
-async def test_an_answer_has_retries_of_its_own_and_delays_no_order(tmp_path: Path) -> None:
+async def test_an_answer_has_retries_of_its_own_and_delays_no_order(database_url: str) -> None:
     nobody = {"accept": "on_pos", "api_url": "http://127.0.0.1:1"}
-    async with line(tmp_path, connection=nobody, chance=1.0) as run:
+    async with line(database_url, connection=nobody, chance=1.0) as run:
         await run.send(order())
         (answer,) = await eventually(lambda: run.jobs(states=["waiting"]), bool)
         assert answer["answer"]
@@ -487,11 +486,11 @@ async def test_an_answer_has_retries_of_its_own_and_delays_no_order(tmp_path: Pa
 
 
 @pytest.mark.usefixtures("hasty")
-async def test_a_platform_that_hangs_delays_no_order(tmp_path: Path) -> None:
+async def test_a_platform_that_hangs_delays_no_order(database_url: str) -> None:
     """However many answers wait for it: there must be room left for orders."""
     async with peer(say_nothing) as dead:
         hanging = {"accept": "on_pos", "api_url": dead, "token_url": f"{dead}/t"}
-        async with line(tmp_path, connection=hanging) as run:
+        async with line(database_url, connection=hanging) as run:
             names = {f"o{number}" for number in range(150)}
             await asyncio.gather(*(run.post(body(order(name))) for name in names))
             await eventually(run.orders, lambda found: len(found) == len(names))
@@ -503,8 +502,8 @@ async def say_nothing(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None
     await asyncio.sleep(60)
 
 
-async def test_payments_are_told_while_their_order_is_answered_for(tmp_path: Path) -> None:
-    async with line(tmp_path, connection={"accept": "on_pos"}) as run:
+async def test_payments_are_told_while_their_order_is_answered_for(database_url: str) -> None:
+    async with line(database_url, connection={"accept": "on_pos"}) as run:
         await run.post(body(order(payment="call_for_payment")))
         await run.post(body(payment("O1")), to="pay")
         await all_done(run, 3)

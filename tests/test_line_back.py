@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,8 +60,8 @@ def accepted(*names: str) -> list[str]:
 # Accepted
 
 
-async def test_the_time_in_an_answer_is_that_of_the_try(tmp_path: Path) -> None:
-    async with told(tmp_path, chance=1.0) as (run, platform):
+async def test_the_time_in_an_answer_is_that_of_the_try(database_url: str) -> None:
+    async with told(database_url, chance=1.0) as (run, platform):
         platform.answers = [saying(503)]
         await run.send(order(answering={"step": "special"}))
         await platform.tried(1)
@@ -74,16 +73,16 @@ async def test_the_time_in_an_answer_is_that_of_the_try(tmp_path: Path) -> None:
         assert abs((run.clock() - sent).total_seconds()) < 60
 
 
-async def test_every_announcement_is_accepted(tmp_path: Path) -> None:
-    async with told(tmp_path) as (run, platform):
+async def test_every_announcement_is_accepted(database_url: str) -> None:
+    async with told(database_url) as (run, platform):
         for _ in range(3):
             await run.until(await run.send(order()), "done")
         await platform.told(*accepted("o1") * 3)
 
 
-async def test_each_once_at_first_sight_whatever_becomes_of_it(tmp_path: Path) -> None:
+async def test_each_once_at_first_sight_whatever_becomes_of_it(database_url: str) -> None:
     connection = {"accept": "on_receipt", "articles": (articles := {})}
-    async with told(tmp_path, connection=connection) as (run, platform):
+    async with told(database_url, connection=connection) as (run, platform):
         first = await run.send(order(lines=[STRANGE]))
         await run.until(first, "held")
         await platform.told(*accepted("o1"))
@@ -100,8 +99,8 @@ async def test_each_once_at_first_sight_whatever_becomes_of_it(tmp_path: Path) -
         await platform.told(*accepted("o1") * 2)
 
 
-async def test_what_comes_too_soon_is_said_again_every_ten_seconds(tmp_path: Path) -> None:
-    async with told(tmp_path, chance=1.0) as (run, platform):
+async def test_what_comes_too_soon_is_said_again_every_ten_seconds(database_url: str) -> None:
+    async with told(database_url, chance=1.0) as (run, platform):
         platform.answers = [saying(409, state="PENDING")] * 3
         await run.send(order())
         for tries in (1, 2, 3):
@@ -119,8 +118,8 @@ async def test_what_comes_too_soon_is_said_again_every_ten_seconds(tmp_path: Pat
         assert await paused(run) == set()
 
 
-async def test_but_for_five_minutes_only(tmp_path: Path) -> None:
-    async with told(tmp_path) as (run, platform):
+async def test_but_for_five_minutes_only(database_url: str) -> None:
+    async with told(database_url) as (run, platform):
         platform.stuck = saying(409, state="PENDING")
         await run.send(order())
         await platform.tried(1)
@@ -130,8 +129,8 @@ async def test_but_for_five_minutes_only(tmp_path: Path) -> None:
         assert dead["reason"] == "gave up after 5 minutes: plain answered 409: PENDING"
 
 
-async def test_and_not_where_the_answer_says_something_else(tmp_path: Path) -> None:
-    async with told(tmp_path) as (run, platform):
+async def test_and_not_where_the_answer_says_something_else(database_url: str) -> None:
+    async with told(database_url) as (run, platform):
         platform.stuck = saying(409, state="CANCELLED")
         await run.send(order())
         (dead,) = await eventually(lambda: answers(run, "dead"), bool)
@@ -141,8 +140,8 @@ async def test_and_not_where_the_answer_says_something_else(tmp_path: Path) -> N
 # A platform that is not there
 
 
-async def test_a_platform_that_is_down_is_paused_and_probed(tmp_path: Path) -> None:
-    async with told(tmp_path) as (run, platform):
+async def test_a_platform_that_is_down_is_paused_and_probed(database_url: str) -> None:
+    async with told(database_url) as (run, platform):
         platform.stuck = saying(503)
         for number in range(8):
             await run.until(await run.send(order(f"o{number}")), "done")
@@ -164,16 +163,16 @@ async def test_a_platform_that_is_down_is_paused_and_probed(tmp_path: Path) -> N
         assert await paused(run) == set()
 
 
-async def test_one_order_that_it_does_not_know_pauses_nobody(tmp_path: Path) -> None:
-    async with told(tmp_path) as (run, platform):
+async def test_one_order_that_it_does_not_know_pauses_nobody(database_url: str) -> None:
+    async with told(database_url) as (run, platform):
         platform.answers = [saying(404)] * 7
         await run.send(order())
         await platform.told(*accepted("o1"))
         assert await paused(run) == set()
 
 
-async def test_nor_does_what_is_fetched_from_it(tmp_path: Path) -> None:
-    async with told(tmp_path) as (run, platform):
+async def test_nor_does_what_is_fetched_from_it(database_url: str) -> None:
+    async with told(database_url) as (run, platform):
         platform.stuck = saying(503)
         job = await run.send({"is": "Fetch", "name": "order", "path": "/orders/o1"})
         await eventually(lambda: run.job(job), lambda found: found["failures"] > 6)
@@ -181,8 +180,8 @@ async def test_nor_does_what_is_fetched_from_it(tmp_path: Path) -> None:
         assert (await run.job(job))["pos"] == "mitte"
 
 
-async def test_an_operator_may_pause_it(tmp_path: Path) -> None:
-    async with told(tmp_path) as (run, platform):
+async def test_an_operator_may_pause_it(database_url: str) -> None:
+    async with told(database_url) as (run, platform):
         now = run.clock()
         await run.inbox.write(lambda box: operate.pause_pos(box, "@plain", now))
         await run.until(await run.send(order()), "done")
@@ -192,7 +191,7 @@ async def test_an_operator_may_pause_it(tmp_path: Path) -> None:
         await platform.told(*accepted("o1"))
 
 
-async def test_answers_are_counted(tmp_path: Path) -> None:
+async def test_answers_are_counted(database_url: str) -> None:
     labels = {"connection": "plain", "outcome": "created", "state": "done"}
     before = metrics.REGISTRY.get_sample_value("receiver_answers_total", labels) or 0.0
 
@@ -200,7 +199,7 @@ async def test_answers_are_counted(tmp_path: Path) -> None:
         found = metrics.REGISTRY.get_sample_value("receiver_answers_total", labels)
         return (found or 0.0) - before
 
-    async with told(tmp_path) as (run, _):
+    async with told(database_url) as (run, _):
         await run.until(await run.send(order()), "done")
         assert await eventually(counted, bool) == 1
 
@@ -233,8 +232,8 @@ async def next_poll(run: Line) -> None:
 EVERY = {"ready_every": 15}
 
 
-async def test_each_platform_is_told_once_and_for_ever(tmp_path: Path) -> None:
-    async with told(tmp_path, pos=EVERY) as (run, platform):
+async def test_each_platform_is_told_once_and_for_ever(database_url: str) -> None:
+    async with told(database_url, pos=EVERY) as (run, platform):
         for name in ("o1", "o2"):
             await run.until(await run.send(order(name)), "done")
         await platform.told(*accepted("o1", "o2"))
@@ -255,8 +254,10 @@ async def test_each_platform_is_told_once_and_for_ever(tmp_path: Path) -> None:
         await platform.told(*all_told)
 
 
-async def test_what_is_done_to_the_order_later_does_not_make_it_ready_again(tmp_path: Path) -> None:
-    async with told(tmp_path, pos=EVERY) as (run, platform):
+async def test_what_is_done_to_the_order_later_makes_nothing_ready_again(
+    database_url: str,
+) -> None:
+    async with told(database_url, pos=EVERY) as (run, platform):
         await run.until(await run.send(order()), "done")
         await make_ready(run, "plain:o1")
         await next_poll(run)
@@ -265,8 +266,8 @@ async def test_what_is_done_to_the_order_later_does_not_make_it_ready_again(tmp_
         await platform.told(*accepted("o1") * 2, "/orders/o1/ready")
 
 
-async def test_nothing_is_written_while_nothing_changes(tmp_path: Path) -> None:
-    async with told(tmp_path, pos=EVERY, work=False) as (run, platform):
+async def test_nothing_is_written_while_nothing_changes(database_url: str) -> None:
+    async with told(database_url, pos=EVERY, work=False) as (run, platform):
         tools = replace(create_tools(run.settings, run.inbox), clock=run.clock)
         async with working(tools) as one:
             await run.until(await run.send(order()), "done")
@@ -296,15 +297,15 @@ def written(run: Line) -> Iterator[list[str]]:
         event.remove(run.inbox.writer.engine, "before_cursor_execute", note)
 
 
-async def test_it_can_be_switched_off(tmp_path: Path) -> None:
-    async with told(tmp_path, pos={"ready_every": 0}) as (run, _):
+async def test_it_can_be_switched_off(database_url: str) -> None:
+    async with told(database_url, pos={"ready_every": 0}) as (run, _):
         run.clock.turn(minutes=5)
         await run.until(await run.send(order()), "done")
         assert await polled(run) == 0
 
 
-async def test_a_paused_pos_is_not_asked(tmp_path: Path) -> None:
-    async with told(tmp_path, pos=EVERY) as (run, _):
+async def test_a_paused_pos_is_not_asked(database_url: str) -> None:
+    async with told(database_url, pos=EVERY) as (run, _):
         await next_poll(run)
         now = run.clock()
         await run.inbox.write(lambda box: operate.pause_pos(box, "mitte", now))
@@ -317,8 +318,8 @@ async def test_a_paused_pos_is_not_asked(tmp_path: Path) -> None:
         await next_poll(run)
 
 
-async def test_failures_count_for_the_pos_and_a_success_makes_good(tmp_path: Path) -> None:
-    async with told(tmp_path, pos=EVERY) as (run, _):
+async def test_failures_count_for_the_pos_and_a_success_makes_good(database_url: str) -> None:
+    async with told(database_url, pos=EVERY) as (run, _):
         await run.fault("fail", path="order/ready", times=4)
         for failures in range(1, 5):
             await next_poll(run)
@@ -334,15 +335,15 @@ async def test_failures_count_for_the_pos_and_a_success_makes_good(tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", ["garbage", "drop"])
-async def test_what_is_no_list_is_a_failure(tmp_path: Path, kind: str) -> None:
-    async with told(tmp_path, pos=EVERY) as (run, _):
+async def test_what_is_no_list_is_a_failure(database_url: str, kind: str) -> None:
+    async with told(database_url, pos=EVERY) as (run, _):
         await run.fault(kind, path="order/ready", times=2)  # a GET that breaks is sent once more
         await next_poll(run)
         await eventually(lambda: peers(run), lambda found: found["mitte"]["failures"] == 1)
 
 
-async def test_a_pos_that_knows_no_such_question_is_seldom_asked(tmp_path: Path) -> None:
-    async with told(tmp_path, pos=EVERY) as (run, _):
+async def test_a_pos_that_knows_no_such_question_is_seldom_asked(database_url: str) -> None:
+    async with told(database_url, pos=EVERY) as (run, _):
         await run.fault("fail", path="order/ready", status=404)
         await next_poll(run)
         before = await polled(run)
@@ -355,8 +356,8 @@ async def test_a_pos_that_knows_no_such_question_is_seldom_asked(tmp_path: Path)
         await eventually(lambda: polled(run), lambda found: found > before)
 
 
-async def test_one_worker_of_many_asks(tmp_path: Path) -> None:
-    async with told(tmp_path, pos=EVERY) as (run, platform):
+async def test_one_worker_of_many_asks(database_url: str) -> None:
+    async with told(database_url, pos=EVERY) as (run, platform):
         await run.until(await run.send(order()), "done")
         other = replace(create_tools(run.settings, run.inbox), clock=run.clock)
         async with working(other) as second:
@@ -368,8 +369,8 @@ async def test_one_worker_of_many_asks(tmp_path: Path) -> None:
         await platform.told(*accepted("o1"), "/orders/o1/ready")
 
 
-async def test_another_takes_over_once_it_is_gone(tmp_path: Path) -> None:
-    async with told(tmp_path, pos=EVERY, work=False) as (run, _):
+async def test_another_takes_over_once_it_is_gone(database_url: str) -> None:
+    async with told(database_url, pos=EVERY, work=False) as (run, _):
         one = replace(create_tools(run.settings, run.inbox), clock=run.clock)
         async with working(one):
             await next_poll(run)
@@ -378,8 +379,8 @@ async def test_another_takes_over_once_it_is_gone(tmp_path: Path) -> None:
             await next_poll(run)
 
 
-async def test_a_canceled_order_is_not_ready(tmp_path: Path) -> None:
-    async with told(tmp_path, pos=EVERY) as (run, platform):
+async def test_a_canceled_order_is_not_ready(database_url: str) -> None:
+    async with told(database_url, pos=EVERY) as (run, platform):
         await run.until(await run.send(order()), "done")
         await run.until(await run.send(cancellation()), "done")
         await make_ready(run, "plain:o1")
@@ -387,16 +388,18 @@ async def test_a_canceled_order_is_not_ready(tmp_path: Path) -> None:
         await platform.told(*accepted("o1"), "/orders/o1/canceled")
 
 
-async def test_where_a_tablet_accepts_nothing_is_said_without_credentials(tmp_path: Path) -> None:
+async def test_a_tablet_accepts_and_nothing_is_said_without_credentials(
+    database_url: str,
+) -> None:
     connection: Json = {"accept": "never"}
-    async with told(tmp_path, pos=EVERY, connection=connection) as (run, platform):
+    async with told(database_url, pos=EVERY, connection=connection) as (run, platform):
         await run.until(await run.send(order()), "done")
         run.clock.turn(seconds=16)
         await run.until(await run.send(cancellation()), "done")
         assert await polled(run) == 0
         assert platform.tries == 0
     connection |= {"client_id": "id", "client_secret": "secret"}
-    async with told(tmp_path, pos=EVERY, connection=connection) as (run, platform):
+    async with told(database_url, pos=EVERY, connection=connection) as (run, platform):
         await run.until(await run.send(order("o2")), "done")
         await make_ready(run, "plain:o2")
         await next_poll(run)
@@ -406,8 +409,8 @@ async def test_where_a_tablet_accepts_nothing_is_said_without_credentials(tmp_pa
 # Canceled
 
 
-async def test_a_platform_hears_that_its_cancellation_is_done(tmp_path: Path) -> None:
-    async with told(tmp_path) as (run, platform):
+async def test_a_platform_hears_that_its_cancellation_is_done(database_url: str) -> None:
+    async with told(database_url) as (run, platform):
         await run.until(await run.send(order(answering={"way": "of the order"})), "done")
         await run.until(await run.send(cancellation()), "done")
         await platform.told(*accepted("o1"), "/orders/o1/canceled")
@@ -416,15 +419,15 @@ async def test_a_platform_hears_that_its_cancellation_is_done(tmp_path: Path) ->
         await platform.told(*accepted("o1"), "/orders/o1/canceled")
 
 
-async def test_or_that_the_order_will_never_be(tmp_path: Path) -> None:
-    async with told(tmp_path) as (run, platform):
+async def test_or_that_the_order_will_never_be(database_url: str) -> None:
+    async with told(database_url) as (run, platform):
         await run.until(await run.send(cancellation()), "done")
         await run.until(await run.send(order()), "done")
         await platform.told("/orders/o1/canceled")
 
 
-async def test_but_not_before_oktopos_has_canceled_it(tmp_path: Path) -> None:
-    async with told(tmp_path, chance=1.0) as (run, platform):
+async def test_but_not_before_oktopos_has_canceled_it(database_url: str) -> None:
+    async with told(database_url, chance=1.0) as (run, platform):
         await run.until(await run.send(order()), "done")
         await run.fault("retry_after", path="order/set-status", seconds=600, times=1)
         job = await run.send(cancellation())
@@ -435,8 +438,8 @@ async def test_but_not_before_oktopos_has_canceled_it(tmp_path: Path) -> None:
         await platform.told(*accepted("o1"), "/orders/o1/canceled")
 
 
-async def test_what_is_canceled_is_not_accepted_any_more(tmp_path: Path) -> None:
-    async with told(tmp_path, chance=1.0) as (run, platform):
+async def test_what_is_canceled_is_not_accepted_any_more(database_url: str) -> None:
+    async with told(database_url, chance=1.0) as (run, platform):
         platform.stuck = saying(503)
         await run.until(await run.send(order()), "done")
         await platform.tried(1)
@@ -449,9 +452,9 @@ async def test_what_is_canceled_is_not_accepted_any_more(tmp_path: Path) -> None
 
 
 async def test_one_that_oktopos_refused_cannot_be_created_after_it_was_canceled(
-    tmp_path: Path,
+    database_url: str,
 ) -> None:
-    async with told(tmp_path) as (run, _):
+    async with told(database_url) as (run, _):
         await run.fault("fail", path="order/create", status=422, times=1)
         job = await run.send(order())
         await run.until(job, "dead")
@@ -476,8 +479,8 @@ async def standing(run: Line) -> dict[str, str]:
     return {held["orderId"]: held["status"] for held in await run.orders()}
 
 
-async def test_the_restaurant_cancels_on_both_sides(tmp_path: Path) -> None:
-    async with told(tmp_path) as (run, platform):
+async def test_the_restaurant_cancels_on_both_sides(database_url: str) -> None:
+    async with told(database_url) as (run, platform):
         job = await run.send(order())
         await run.until(job, "done")
         (done,) = await withdrawn(run, job, "item_unavailable")
@@ -493,8 +496,8 @@ async def test_the_restaurant_cancels_on_both_sides(tmp_path: Path) -> None:
         await platform.told(*accepted("o1"), "/orders/o1/withdrawn")
 
 
-async def test_what_was_not_accepted_yet_is_refused(tmp_path: Path) -> None:
-    async with told(tmp_path) as (run, platform):
+async def test_what_was_not_accepted_yet_is_refused(database_url: str) -> None:
+    async with told(database_url) as (run, platform):
         job = await run.send(order(lines=[STRANGE]))
         await run.until(job, "held")
         (done,) = await withdrawn(run, job, "closed")
@@ -505,8 +508,8 @@ async def test_what_was_not_accepted_yet_is_refused(tmp_path: Path) -> None:
         assert await run.orders() == []
 
 
-async def test_an_answer_leads_to_its_order_too(tmp_path: Path) -> None:
-    async with told(tmp_path) as (run, platform):
+async def test_an_answer_leads_to_its_order_too(database_url: str) -> None:
+    async with told(database_url) as (run, platform):
         await run.until(await run.send(order()), "done")
         await platform.told(*accepted("o1"))
         (answer,) = await eventually(lambda: answers(run, "done"), bool)
@@ -515,16 +518,16 @@ async def test_an_answer_leads_to_its_order_too(tmp_path: Path) -> None:
         await platform.told(*accepted("o1"), "/orders/o1/withdrawn")
 
 
-async def test_without_an_order_there_is_nothing_to_cancel(tmp_path: Path) -> None:
-    async with told(tmp_path) as (run, _):
+async def test_without_an_order_there_is_nothing_to_cancel(database_url: str) -> None:
+    async with told(database_url) as (run, _):
         job = await run.send({"is": "Ignored", "event_type": "nothing"})
         await run.until(job, "ignored")
         assert await withdrawn(run, job) == []
         assert await withdrawn(run, 4711) == []
 
 
-async def test_oktopos_is_told_though_the_platform_cannot_be(tmp_path: Path) -> None:
-    async with told(tmp_path, connection={"accept": "never"}) as (run, platform):
+async def test_oktopos_is_told_though_the_platform_cannot_be(database_url: str) -> None:
+    async with told(database_url, connection={"accept": "never"}) as (run, platform):
         job = await run.send(order())
         await run.until(job, "done")
         (done,) = await withdrawn(run, job)
@@ -533,8 +536,8 @@ async def test_oktopos_is_told_though_the_platform_cannot_be(tmp_path: Path) -> 
         assert platform.tries == 0
 
 
-async def test_it_is_retried_like_any_cancellation(tmp_path: Path) -> None:
-    async with told(tmp_path) as (run, platform):
+async def test_it_is_retried_like_any_cancellation(database_url: str) -> None:
+    async with told(database_url) as (run, platform):
         job = await run.send(order())
         await run.until(job, "done")
         await run.fault("fail", path="order/set-status", times=2)
@@ -543,9 +546,9 @@ async def test_it_is_retried_like_any_cancellation(tmp_path: Path) -> None:
         await platform.told(*accepted("o1"), "/orders/o1/withdrawn")
 
 
-async def test_nothing_of_a_guest_is_kept_for_answers(tmp_path: Path) -> None:
+async def test_nothing_of_a_guest_is_kept_for_answers(database_url: str) -> None:
     guest = {"given_name": "Gesine", "phone": "+49 30 1"}
-    async with told(tmp_path) as (run, platform):
+    async with told(database_url) as (run, platform):
         await run.until(await run.send(order(customer=guest, notes=["ring twice"])), "done")
         await platform.told(*accepted("o1"))
         (answer,) = await eventually(lambda: answers(run, "done"), bool)
@@ -560,9 +563,9 @@ async def test_nothing_of_a_guest_is_kept_for_answers(tmp_path: Path) -> None:
         assert "Gesine" not in kept
 
 
-async def test_a_platform_that_hangs_delays_no_order(tmp_path: Path) -> None:
+async def test_a_platform_that_hangs_delays_no_order(database_url: str) -> None:
     platform: Platform
-    async with told(tmp_path, connection={"api_url": "http://127.0.0.1:1"}) as (run, platform):
+    async with told(database_url, connection={"api_url": "http://127.0.0.1:1"}) as (run, platform):
         for number in range(30):
             await run.post(body(order(f"o{number}")))
         await eventually(run.orders, lambda found: len(found) == 30)

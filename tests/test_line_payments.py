@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,8 +59,8 @@ def outcomes(job: Json) -> list[str]:
 # Before, while and after its order is on its way
 
 
-async def test_a_payment_waits_for_its_order(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_a_payment_waits_for_its_order(database_url: str) -> None:
+    async with line(database_url) as run:
         paid = await pay(run)
         waiting = await run.until(paid, "waiting")
         assert waiting["reason"] == "order O1 is not known yet"
@@ -72,8 +71,8 @@ async def test_a_payment_waits_for_its_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("reference", ["plain:o1", "o1", "O1", "shop-77"])
-async def test_an_order_is_known_by_each_of_its_names(tmp_path: Path, reference: str) -> None:
-    async with line(tmp_path) as run:
+async def test_an_order_is_known_by_each_of_its_names(database_url: str, reference: str) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(order(references=["shop-77"], **UNPAID)), "done")
         await run.until(await pay(run, reference), "done")
         assert await told(run) == [("plain:o1", "paid")]
@@ -81,8 +80,8 @@ async def test_an_order_is_known_by_each_of_its_names(tmp_path: Path, reference:
         assert held["history"][-1]["date"] == AT
 
 
-async def test_it_waits_while_its_order_is_retried(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_it_waits_while_its_order_is_retried(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.fault("retry_after", path="order/create", seconds=600, times=1)
         await run.until(await run.send(order(**UNPAID)), "waiting")
         paid = await pay(run)
@@ -96,9 +95,9 @@ async def test_it_waits_while_its_order_is_retried(tmp_path: Path) -> None:
         assert await told(run) == [("plain:o1", "paid")]
 
 
-async def test_it_waits_while_its_order_is_held(tmp_path: Path) -> None:
+async def test_it_waits_while_its_order_is_held(database_url: str) -> None:
     articles: dict[str, str] = {}
-    async with line(tmp_path, connection={"articles": articles}) as run:
+    async with line(database_url, connection={"articles": articles}) as run:
         held = await run.send(order(lines=[STRANGE], **UNPAID))
         await run.until(held, "held")
         paid = await pay(run)
@@ -118,8 +117,8 @@ async def replay(run: Line, job: int) -> None:
     run.inbox.arrived.set()
 
 
-async def test_it_goes_with_an_order_that_was_refused(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_it_goes_with_an_order_that_was_refused(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.fault("fail", path="order/create", status=422, times=1)
         await run.until(await run.send(order(**UNPAID)), "dead")
         dead = await run.until(await pay(run), "dead")
@@ -127,8 +126,8 @@ async def test_it_goes_with_an_order_that_was_refused(tmp_path: Path) -> None:
         assert all(call["path"] != TELL for call in await run.calls())
 
 
-async def test_it_does_not_wait_for_ever_for_an_order_that_was_given_up(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_it_does_not_wait_for_ever_for_an_order_that_was_given_up(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.fault("retry_after", path="order/create", seconds=3000)
         job = await run.send(order(**UNPAID))
         await run.until(job, "waiting")
@@ -140,8 +139,10 @@ async def test_it_does_not_wait_for_ever_for_an_order_that_was_given_up(tmp_path
         assert await run.until(paid, "held", "dead")
 
 
-async def test_nothing_is_told_of_an_order_canceled_before_it_was_created(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_nothing_is_told_of_an_order_canceled_before_it_was_created(
+    database_url: str,
+) -> None:
+    async with line(database_url) as run:
         held = await run.send(order(lines=[STRANGE], **UNPAID))
         await run.until(held, "held")
         await run.until(await run.send(cancellation()), "done")
@@ -151,8 +152,8 @@ async def test_nothing_is_told_of_an_order_canceled_before_it_was_created(tmp_pa
         assert await run.calls() == []
 
 
-async def test_nor_of_one_whose_cancellation_came_first(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_nor_of_one_whose_cancellation_came_first(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(cancellation()), "done")
         await run.until(await run.send(order(**UNPAID)), "done")
         end = await run.until(await pay(run), "done", "ignored")
@@ -160,8 +161,8 @@ async def test_nor_of_one_whose_cancellation_came_first(tmp_path: Path) -> None:
         assert await run.calls() == []
 
 
-async def test_a_canceled_order_s_refund_is_told(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_a_canceled_order_s_refund_is_told(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(order()), "done")
         await run.until(await run.send(cancellation()), "done")
         await run.until(await pay(run, status="canceled", reversal=True, at=at(30)), "done")
@@ -178,8 +179,8 @@ async def known_to_the_shop(run: Line, order_id: str) -> None:
     assert answer.status_code == 200
 
 
-async def test_forwarded_as_it_is_after_a_minute(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_forwarded_as_it_is_after_a_minute(database_url: str) -> None:
+    async with line(database_url) as run:
         await known_to_the_shop(run, "shop-77")
         paid = await pay(run, "shop-77", "error")
         await run.until(paid, "waiting")
@@ -194,8 +195,8 @@ async def test_forwarded_as_it_is_after_a_minute(tmp_path: Path) -> None:
         await eventually(lambda: told(run), lambda found: ("shop-77", "paid") in found)
 
 
-async def test_an_order_that_oktopos_does_not_know_either(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_an_order_that_oktopos_does_not_know_either(database_url: str) -> None:
+    async with line(database_url) as run:
         paid = await pay(run, "nobody's")
         await run.until(paid, "waiting")
         run.clock.turn(seconds=61)
@@ -203,8 +204,8 @@ async def test_an_order_that_oktopos_does_not_know_either(tmp_path: Path) -> Non
         assert "OktoPOS refused with 404" in dead["reason"]
 
 
-async def test_or_held_where_that_is_set(tmp_path: Path) -> None:
-    async with line(tmp_path, paying={"unknown_order": "hold"}) as run:
+async def test_or_held_where_that_is_set(database_url: str) -> None:
+    async with line(database_url, paying={"unknown_order": "hold"}) as run:
         await known_to_the_shop(run, "shop-77")
         paid = await pay(run, "shop-77")
         await run.until(paid, "waiting")
@@ -216,8 +217,8 @@ async def test_or_held_where_that_is_set(tmp_path: Path) -> None:
         assert await told(run) == []
 
 
-async def test_two_orders_of_one_name_are_an_operator_s_business(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_two_orders_of_one_name_are_an_operator_s_business(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(order("o1", display_id="17")), "done")
         await run.until(await run.send(order("17", display_id=None)), "done")
         held = await run.until(await pay(run, "17", "error"), "held")
@@ -226,9 +227,9 @@ async def test_two_orders_of_one_name_are_an_operator_s_business(tmp_path: Path)
         assert await told(run) == []
 
 
-async def test_two_such_do_not_wait_for_each_other(tmp_path: Path) -> None:
+async def test_two_such_do_not_wait_for_each_other(database_url: str) -> None:
     """Though they are looked at side by side, again and again."""
-    async with line(tmp_path) as run:
+    async with line(database_url) as run:
         jobs = []
         for name in ("shop-1", "shop-2", "shop-3"):
             await known_to_the_shop(run, name)
@@ -240,8 +241,8 @@ async def test_two_such_do_not_wait_for_each_other(tmp_path: Path) -> None:
             await run.until(job, "done")
 
 
-async def test_nor_for_what_stands_behind_a_held_order(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_nor_for_what_stands_behind_a_held_order(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(order("held", lines=[STRANGE])), "held")
         await run.send(order("held"))
         await known_to_the_shop(run, "shop-77")
@@ -251,8 +252,8 @@ async def test_nor_for_what_stands_behind_a_held_order(tmp_path: Path) -> None:
         await run.until(paid, "done")
 
 
-async def test_many_at_once_of_an_order_never_seen_end_as_the_guard_says(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_many_at_once_of_an_order_never_seen_end_as_the_guard_says(database_url: str) -> None:
+    async with line(database_url) as run:
         await known_to_the_shop(run, "shop-77")
         news = [("paid", 2), ("error", 1), ("appointed", 3), ("error", 4), ("canceled", 5)]
         for status, when in [*news, *news[1:]]:
@@ -263,8 +264,8 @@ async def test_many_at_once_of_an_order_never_seen_end_as_the_guard_says(tmp_pat
         assert (await told(run))[-1] == ("shop-77", "paid")
 
 
-async def test_one_whose_order_is_called_like_itself_waits_quietly(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_one_whose_order_is_called_like_itself_waits_quietly(database_url: str) -> None:
+    async with line(database_url) as run:
         paid = await pay(run, "pi_1", payment_ids=["pi_1"])
         await run.until(paid, "waiting")
         for number in range(10):
@@ -275,12 +276,12 @@ async def test_one_whose_order_is_called_like_itself_waits_quietly(tmp_path: Pat
 # Everything late: after an outage, or a stop of ours
 
 
-async def test_after_a_stop_a_payment_still_waits_for_its_order(tmp_path: Path) -> None:
+async def test_after_a_stop_a_payment_still_waits_for_its_order(database_url: str) -> None:
     """Both came while the worker was away: the payment's minute is over, its order's is not."""
-    async with line(tmp_path, work=False) as away:
+    async with line(database_url, work=False) as away:
         await away.post(body(order(**UNPAID)))
         await away.post(body(payment("O1")), to="pay")
-    async with line(tmp_path, work=False) as run:
+    async with line(database_url, work=False) as run:
         run.clock.turn(minutes=5)
         await worked(run)
         assert await told(run) == [("plain:o1", "paid")]
@@ -298,9 +299,9 @@ def ended(jobs: list[Json]) -> bool:
 
 
 async def test_after_an_outage_of_the_pos_a_payment_still_waits_for_its_order(
-    tmp_path: Path,
+    database_url: str,
 ) -> None:
-    async with line(tmp_path) as run:
+    async with line(database_url) as run:
         await run.fault("forbid")
         await run.until(await run.send(order("first")), "waiting")
         await run.send(order(**UNPAID))
@@ -311,8 +312,8 @@ async def test_after_an_outage_of_the_pos_a_payment_still_waits_for_its_order(
         assert await told(run) == [("plain:o1", "paid")]
 
 
-async def test_after_a_stop_a_refund_still_finds_its_payment(tmp_path: Path) -> None:
-    async with line(tmp_path, work=False) as run:
+async def test_after_a_stop_a_refund_still_finds_its_payment(database_url: str) -> None:
+    async with line(database_url, work=False) as run:
         await run.post(body(order(**UNPAID)))
         refund = payment(None, "canceled", reversal=True, at=at(30))
         await run.post(body(refund), to="pay")
@@ -325,8 +326,8 @@ async def test_after_a_stop_a_refund_still_finds_its_payment(tmp_path: Path) -> 
 # Payments that name only themselves
 
 
-async def test_a_refund_finds_its_order_by_the_payment(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_a_refund_finds_its_order_by_the_payment(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(order(**UNPAID)), "done")
         await run.until(await pay(run, payment_ids=["pi_1", "ch_1"]), "done")
         refund = await pay(run, None, "canceled", payment_ids=["ch_1"], reversal=True, at=at(30))
@@ -334,8 +335,8 @@ async def test_a_refund_finds_its_order_by_the_payment(tmp_path: Path) -> None:
         assert await told(run) == [("plain:o1", "paid"), ("plain:o1", "canceled")]
 
 
-async def test_a_refund_waits_for_the_event_that_names_its_order(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_a_refund_waits_for_the_event_that_names_its_order(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(order(**UNPAID)), "done")
         refund = await pay(run, None, "canceled", reversal=True, at=at(30))
         waiting = await run.until(refund, "waiting")
@@ -345,8 +346,8 @@ async def test_a_refund_waits_for_the_event_that_names_its_order(tmp_path: Path)
         assert (await run.orders())[0]["paymentStatus"] == "canceled"
 
 
-async def test_it_does_not_wait_for_ever(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_it_does_not_wait_for_ever(database_url: str) -> None:
+    async with line(database_url) as run:
         refund = await pay(run, None, "canceled", payment_ids=["pi_1", "ch_1"], reversal=True)
         await run.until(refund, "waiting")
         run.clock.turn(seconds=61)
@@ -354,8 +355,8 @@ async def test_it_does_not_wait_for_ever(tmp_path: Path) -> None:
         assert held["reason"] == "payment pi_1, ch_1 names no order that we know"
 
 
-async def test_one_that_names_nothing_at_all(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_one_that_names_nothing_at_all(database_url: str) -> None:
+    async with line(database_url) as run:
         job = await pay(run, None, payment_ids=[])
         await eventually(lambda: run.job(job), lambda found: found["fence"] > 0)
         run.clock.turn(seconds=61)
@@ -363,8 +364,8 @@ async def test_one_that_names_nothing_at_all(tmp_path: Path) -> None:
         assert "error" not in outcomes(end)  # no fault of ours
 
 
-async def test_a_refund_finds_the_payment_of_an_order_still_on_its_way(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_a_refund_finds_the_payment_of_an_order_still_on_its_way(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.fault("retry_after", path="order/create", seconds=600, times=1)
         await run.until(await run.send(order(**UNPAID)), "waiting")
         paid, refund = await pay(run), await pay(run, None, "canceled", reversal=True, at=at(30))
@@ -377,9 +378,9 @@ async def test_a_refund_finds_the_payment_of_an_order_still_on_its_way(tmp_path:
 
 
 @pytest.mark.parametrize(("to", "one", "two"), [("pay", "O1", "O2"), ("plain", "o1", "o2")])
-async def test_two_payments_of_one_delivery(tmp_path: Path, to: str, one: str, two: str) -> None:
+async def test_two_payments_of_one_delivery(database_url: str, to: str, one: str, two: str) -> None:
     """Some providers send many at once, each of another order; so may a shop of its own."""
-    async with line(tmp_path) as run:
+    async with line(database_url) as run:
         for name in ("o1", "o2"):
             await run.until(await run.send(order(name, **UNPAID)), "done")
         both = (payment(one), payment(two, payment_ids=["pi_2"]))
@@ -390,18 +391,18 @@ async def test_two_payments_of_one_delivery(tmp_path: Path, to: str, one: str, t
 # Payments that the platform of the orders itself tells of
 
 
-async def test_an_order_s_payment_may_come_with_it(tmp_path: Path) -> None:
+async def test_an_order_s_payment_may_come_with_it(database_url: str) -> None:
     """Told in the same breath: nothing is waited for that this very delivery brings."""
-    async with line(tmp_path) as run:
+    async with line(database_url) as run:
         update = payment("o1", "appointed", at=at(1))
         end = await run.until(await run.send(order(**UNPAID), update), "done")
         assert outcomes(end) == ["created", "repeated", "told"]
         assert await told(run) == [("plain:o1", "appointed")]
 
 
-async def test_and_is_held_with_it(tmp_path: Path) -> None:
+async def test_and_is_held_with_it(database_url: str) -> None:
     articles: dict[str, str] = {}
-    async with line(tmp_path, connection={"articles": articles}) as run:
+    async with line(database_url, connection={"articles": articles}) as run:
         held = await run.send(order(lines=[STRANGE], **UNPAID), payment("o1", at=at(1)))
         assert outcomes(await run.until(held, "held")) == ["held"]
         articles["i-7"] = "4711"
@@ -410,8 +411,8 @@ async def test_and_is_held_with_it(tmp_path: Path) -> None:
         assert await told(run) == [("plain:o1", "paid")]
 
 
-async def test_it_means_its_own_order_s_id_and_no_other_s_number(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_it_means_its_own_order_s_id_and_no_other_s_number(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(order("o1", display_id="17", **UNPAID)), "done")
         paid = await run.send(payment("17"))
         await run.until(paid, "waiting")
@@ -420,8 +421,8 @@ async def test_it_means_its_own_order_s_id_and_no_other_s_number(tmp_path: Path)
         assert await told(run) == [("plain:17", "paid")]
 
 
-async def test_of_an_order_that_never_came_there_is_nothing_to_tell(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_of_an_order_that_never_came_there_is_nothing_to_tell(database_url: str) -> None:
+    async with line(database_url) as run:
         refund = await run.send(payment("old", "canceled", reversal=True))
         await run.until(refund, "waiting")
         run.clock.turn(seconds=61)
@@ -430,8 +431,8 @@ async def test_of_an_order_that_never_came_there_is_nothing_to_tell(tmp_path: Pa
         assert await run.calls() == []
 
 
-async def test_nor_of_one_canceled_before_it_came(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_nor_of_one_canceled_before_it_came(database_url: str) -> None:
+    async with line(database_url) as run:
         refund = payment("o1", "canceled", reversal=True)
         gone = await run.send(cancellation(), refund, order="o1")
         await run.until(gone, "waiting")
@@ -444,8 +445,8 @@ async def test_nor_of_one_canceled_before_it_came(tmp_path: Path) -> None:
 # What may change what
 
 
-async def test_what_the_order_said_counts(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_what_the_order_said_counts(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(order()), "done")
         for status in ("paid", "appointed", "error"):
             end = await run.until(await pay(run, status=status, at=at(5)), "done")
@@ -453,8 +454,8 @@ async def test_what_the_order_said_counts(tmp_path: Path) -> None:
         assert await told(run) == []
 
 
-async def test_older_news_change_nothing(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_older_news_change_nothing(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(order(**UNPAID)), "done")
         await run.until(await pay(run, status="error", at=at(20)), "done")
         end = await run.until(await pay(run, status="appointed", at=at(10)), "done")
@@ -463,24 +464,24 @@ async def test_older_news_change_nothing(tmp_path: Path) -> None:
         assert [status for _, status in await told(run)] == ["error", "appointed"]
 
 
-async def test_paid_is_never_hidden(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_paid_is_never_hidden(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(order(**UNPAID)), "done")
         for status, when in (("paid", 10), ("canceled", 20), ("error", 30), ("appointed", 5)):
             await run.until(await pay(run, status=status, at=at(when)), "done")
         assert await told(run) == [("plain:o1", "paid")]
 
 
-async def test_paid_though_news_of_a_failure_came_first(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_paid_though_news_of_a_failure_came_first(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(order(**UNPAID)), "done")
         await run.until(await pay(run, status="error", at=at(30)), "done")
         await run.until(await pay(run, status="paid", at=at(10)), "done")
         assert [status for _, status in await told(run)] == ["error", "paid"]
 
 
-async def test_given_back_and_won_again(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_given_back_and_won_again(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(order()), "done")
         for status, when, reversal in (
             ("canceled", 10, True),
@@ -491,8 +492,8 @@ async def test_given_back_and_won_again(tmp_path: Path) -> None:
         assert [status for _, status in await told(run)] == ["canceled", "paid"]
 
 
-async def test_a_failed_change_is_told_later_and_once(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_a_failed_change_is_told_later_and_once(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(order(**UNPAID)), "done")
         await run.fault("fail", path="order/set-payment-status", times=1)
         await run.fault("drop_after", path="order/set-payment-status", times=1)
@@ -502,9 +503,9 @@ async def test_a_failed_change_is_told_later_and_once(tmp_path: Path) -> None:
         assert (await run.orders())[0]["paymentStatus"] == "paid"
 
 
-async def test_many_at_once_end_as_the_guard_says(tmp_path: Path) -> None:
+async def test_many_at_once_end_as_the_guard_says(database_url: str) -> None:
     """All of one order, in whatever order they are taken: one after the other."""
-    async with line(tmp_path) as run:
+    async with line(database_url) as run:
         await run.until(await run.send(order(**UNPAID)), "done")
         news = [("error", 1), ("paid", 2), ("appointed", 3), ("error", 4), ("canceled", 5)]
         for status, when in [*news, *reversed(news)]:
@@ -521,9 +522,9 @@ async def test_many_at_once_end_as_the_guard_says(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("unsure", [True, False])
 async def test_a_part_given_back_of_an_order_never_seen_is_an_operator_s_business(
-    unsure: bool, tmp_path: Path
+    unsure: bool, database_url: str
 ) -> None:
-    async with line(tmp_path) as run:
+    async with line(database_url) as run:
         back = await pay(run, "Z9", "canceled", reversal=True, amount=500, unsure=unsure)
         await run.until(back, "waiting")
         run.clock.turn(seconds=61)
@@ -537,9 +538,9 @@ async def test_a_part_given_back_of_an_order_never_seen_is_an_operator_s_busines
     [(989, None, "9.89 EUR"), (989, "eur", "9.89 EUR"), (5_000, "USD", "50.00 USD")],
 )
 async def test_a_payment_that_does_not_cover_its_order_is_held(
-    amount: int, currency: str | None, said: str, tmp_path: Path
+    amount: int, currency: str | None, said: str, database_url: str
 ) -> None:
-    async with line(tmp_path) as run:
+    async with line(database_url) as run:
         await run.until(await run.send(order(**UNPAID)), "done")
         held = await run.until(await pay(run, amount=amount, currency=currency), "held")
         assert held["reason"] == f"a payment of {said}, order plain:o1 comes to 9.90 EUR"
@@ -547,22 +548,22 @@ async def test_a_payment_that_does_not_cover_its_order_is_held(
 
 
 @pytest.mark.parametrize("amount", [990, 1_290, None])  # tips are paid as well
-async def test_one_that_does_is_told(amount: int | None, tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_one_that_does_is_told(amount: int | None, database_url: str) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(order(**UNPAID)), "done")
         await run.until(await pay(run, amount=amount, currency="EUR"), "done")
         assert await told(run) == [("plain:o1", "paid")]
 
 
-async def test_what_is_not_paid_need_not_cover_it(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_what_is_not_paid_need_not_cover_it(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(order(**UNPAID)), "done")
         await run.until(await pay(run, status="appointed", amount=1, at=at(5)), "done")
         assert await told(run) == [("plain:o1", "appointed")]
 
 
-async def test_given_back_in_part_changes_nothing(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_given_back_in_part_changes_nothing(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(order()), "done")
         back: Any = {"status": "canceled", "reversal": True, "currency": "EUR"}
         end = await run.until(await pay(run, **back, amount=500, at=at(5)), "done")
@@ -575,8 +576,8 @@ async def test_given_back_in_part_changes_nothing(tmp_path: Path) -> None:
 # Several POS
 
 
-async def test_the_order_s_own_pos_is_told(tmp_path: Path) -> None:
-    async with tills(tmp_path) as both:
+async def test_the_order_s_own_pos_is_told(database_url: str) -> None:
+    async with tills(database_url) as both:
         await both.line.until(await both.send_nord("n1", **UNPAID), "done")
         await both.line.until(await pay(both.line, "N1"), "done")
         (held,) = (await both.nord.get("/_sandbox/orders")).json()
@@ -584,9 +585,9 @@ async def test_the_order_s_own_pos_is_told(tmp_path: Path) -> None:
 
 
 async def test_another_s_order_is_none_of_ours_and_costs_no_more_than_one_look(
-    tmp_path: Path,
+    database_url: str,
 ) -> None:
-    async with tills(tmp_path, pay_stores={"*": "mitte"}) as both:
+    async with tills(database_url, pay_stores={"*": "mitte"}) as both:
         await both.line.until(await both.send_nord("n1", **UNPAID), "done")
         paid = await pay(both.line, "N1")
         await eventually(lambda: both.line.job(paid), lambda job: job["fence"] > 0)

@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,9 +95,9 @@ PASSING: dict[str, tuple[Json, str, list[int | None]]] = {
 
 
 @pytest.mark.parametrize("name", PASSING)
-async def test_what_passes(tmp_path: Path, name: str) -> None:
+async def test_what_passes(database_url: str, name: str) -> None:
     fault, outcome, answers = PASSING[name]
-    async with line(tmp_path) as run:
+    async with line(database_url) as run:
         await run.fault(**{"path": "order/create", "times": 1, **fault})
         done = await run.until(await run.send(order()), "done")
         assert outcomes(done) == [outcome, "created"]
@@ -109,9 +108,11 @@ async def test_what_passes(tmp_path: Path, name: str) -> None:
         assert kept.internal_id == held["internalId"]
 
 
-async def test_an_answer_that_never_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_answer_that_never_comes(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(http, "CALL_SECONDS", 0.3)
-    async with line(tmp_path) as run:
+    async with line(database_url) as run:
         await run.fault("slow", path="order/create", seconds=60, times=1)
         done = await run.until(await run.send(order()), "done")
         assert outcomes(done) == ["ambiguous", "created"]
@@ -120,8 +121,8 @@ async def test_an_answer_that_never_comes(tmp_path: Path, monkeypatch: pytest.Mo
         assert await booked(run) == ["plain:o1"]
 
 
-async def test_nobody_there(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_nobody_there(database_url: str) -> None:
+    async with line(database_url) as run:
         there = run.settings.pos["mitte"].url
         change_pos(run, url="http://127.0.0.1:1/v1")
         job = await run.send(order())
@@ -140,8 +141,8 @@ def change_pos(run: Line, **fields: str) -> None:
         object.__setattr__(run.settings.pos["mitte"], name, value)
 
 
-async def test_waits_as_long_as_the_pos_asks(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_waits_as_long_as_the_pos_asks(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.fault("retry_after", path="order/create", seconds=90, times=1)
         job = await run.send(order())
         await run.until(job, "waiting")
@@ -152,8 +153,8 @@ async def test_waits_as_long_as_the_pos_asks(tmp_path: Path) -> None:
         await run.until(job, "done")
 
 
-async def test_the_whole_answer_is_kept_with_each_attempt(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_the_whole_answer_is_kept_with_each_attempt(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.fault("fail", path="order/create", times=1)
         await run.fault("fail", path="order/create", envelope=False, times=1)
         done = await run.until(await run.send(order()), "done")
@@ -167,8 +168,8 @@ async def test_the_whole_answer_is_kept_with_each_attempt(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("status", [400, 404, 405, 409, 410, 413, 422])
-async def test_refused_at_once_with_the_whole_envelope(tmp_path: Path, status: int) -> None:
-    async with line(tmp_path) as run:
+async def test_refused_at_once_with_the_whole_envelope(database_url: str, status: int) -> None:
+    async with line(database_url) as run:
         await run.fault("fail", path="order/create", status=status)
         dead = await run.until(await run.send(order()), "dead")
         assert outcomes(dead) == ["refused"]
@@ -180,8 +181,8 @@ async def test_refused_at_once_with_the_whole_envelope(tmp_path: Path, status: i
         assert await pos(run) == {"failures": 0, "paused": None}
 
 
-async def test_an_order_that_stands_there_and_is_not_ours(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_an_order_that_stands_there_and_is_not_ours(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(order()), "done")
         await run.inbox.write(forget_orders)
         dead = await run.until(await run.send(order()), "dead")
@@ -193,8 +194,8 @@ def forget_orders(connection: Any) -> None:
         connection.exec_driver_sql(f"DELETE FROM {table}")
 
 
-async def test_a_refusal_ends_the_failures_in_a_row(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_a_refusal_ends_the_failures_in_a_row(database_url: str) -> None:
+    async with line(database_url) as run:
         for number in range(3):
             await run.fault("fail", path="order/create", times=4)
             await run.fault("fail", path="order/create", status=422, times=1)
@@ -203,7 +204,7 @@ async def test_a_refusal_ends_the_failures_in_a_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [rb"half \ud800 of it", rb"a \u0000 in it", b"raw \x00 \xff"])
-async def test_words_that_no_database_takes_as_they_are(tmp_path: Path, words: bytes) -> None:
+async def test_words_that_no_database_takes_as_they_are(database_url: str, words: bytes) -> None:
     answer = b'{"success": false, "messages": [{"text": "%s"}], "items": []}' % words
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -212,7 +213,7 @@ async def test_words_that_no_database_takes_as_they_are(tmp_path: Path, words: b
         writer.write(head % len(answer) + answer)
         await writer.drain()
 
-    async with peer(refuse) as address, line(tmp_path) as run:
+    async with peer(refuse) as address, line(database_url) as run:
         change_pos(run, url=f"{address}/v1")
         await run.until(await run.send(order()), "dead")
 
@@ -220,8 +221,8 @@ async def test_words_that_no_database_takes_as_they_are(tmp_path: Path, words: b
 # Ambiguous, and an operator wants to decide
 
 
-async def test_held_where_that_is_set(tmp_path: Path) -> None:
-    async with line(tmp_path, pos={"on_ambiguous": "hold"}) as run:
+async def test_held_where_that_is_set(database_url: str) -> None:
+    async with line(database_url, pos={"on_ambiguous": "hold"}) as run:
         await run.fault("drop_after", path="order/create", times=1)
         held = await run.until(await run.send(order()), "held")
         assert "may stand at OktoPOS already" in held["reason"]
@@ -231,14 +232,14 @@ async def test_held_where_that_is_set(tmp_path: Path) -> None:
         assert await asked(run) == [None, 200]
 
 
-async def test_what_was_surely_not_sent_is_tried_again_all_the_same(tmp_path: Path) -> None:
-    async with line(tmp_path, pos={"on_ambiguous": "hold"}) as run:
+async def test_what_was_surely_not_sent_is_tried_again_all_the_same(database_url: str) -> None:
+    async with line(database_url, pos={"on_ambiguous": "hold"}) as run:
         await run.fault("fail", path="order/create", status=503, times=2)
         await run.until(await run.send(order()), "done")
 
 
-async def test_an_operator_who_looked_may_send_it(tmp_path: Path) -> None:
-    async with line(tmp_path, pos={"on_ambiguous": "hold"}) as run:
+async def test_an_operator_who_looked_may_send_it(database_url: str) -> None:
+    async with line(database_url, pos={"on_ambiguous": "hold"}) as run:
         await run.fault("drop", path="order/create", times=1)
         job = await run.send(order())
         await run.until(job, "held")
@@ -253,8 +254,8 @@ async def test_an_operator_who_looked_may_send_it(tmp_path: Path) -> None:
 # A day
 
 
-async def test_given_up_after_a_day_with_an_alert(tmp_path: Path, log: Log) -> None:
-    async with line(tmp_path) as run:
+async def test_given_up_after_a_day_with_an_alert(database_url: str, log: Log) -> None:
+    async with line(database_url) as run:
         await run.fault("retry_after", path="order/create", seconds=3000)
         job = await run.send(order())
         await run.until(job, "waiting")
@@ -277,9 +278,9 @@ async def eventually_said(log: Log) -> list[Json]:
     return found
 
 
-async def test_the_day_is_its_own(tmp_path: Path) -> None:
+async def test_the_day_is_its_own(database_url: str) -> None:
     """Counted from its arrival, and from an operator's replay."""
-    async with line(tmp_path) as run:
+    async with line(database_url) as run:
         await run.fault("retry_after", path="order/create", seconds=3000)
         job = await run.send(order())
         await run.until(job, "waiting")
@@ -290,8 +291,8 @@ async def test_the_day_is_its_own(tmp_path: Path) -> None:
         await run.until(job, "waiting")
 
 
-async def test_a_rejected_key_gives_nothing_up(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_a_rejected_key_gives_nothing_up(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.fault("forbid")
         job = await run.send(order())
         await run.until(job, "waiting")
@@ -316,8 +317,8 @@ async def down(run: Line) -> int:
     return job
 
 
-async def test_paused_after_five_failures_and_said_so(tmp_path: Path, log: Log) -> None:
-    async with line(tmp_path) as run:
+async def test_paused_after_five_failures_and_said_so(database_url: str, log: Log) -> None:
+    async with line(database_url) as run:
         await down(run)
         assert (await pos(run))["failures"] == 5
         assert await asked(run) == [500] * 5
@@ -329,8 +330,8 @@ async def test_paused_after_five_failures_and_said_so(tmp_path: Path, log: Log) 
         assert alert["pos"] == "mitte"
 
 
-async def test_probed_by_one_at_a_time(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_probed_by_one_at_a_time(database_url: str) -> None:
+    async with line(database_url) as run:
         await down(run)
         for number in range(10):
             await run.send(order(f"o{number}"))
@@ -358,8 +359,8 @@ async def idle(run: Line) -> None:
     event.remove(run.inbox.writer.engine, "before_cursor_execute", count)
 
 
-async def test_opens_again_by_itself_and_everything_arrives_once(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_opens_again_by_itself_and_everything_arrives_once(database_url: str) -> None:
+    async with line(database_url) as run:
         first = await down(run)
         jobs = [first] + [await run.send(order(f"o{number}")) for number in range(20)]
         await run.mend()
@@ -373,8 +374,8 @@ async def test_opens_again_by_itself_and_everything_arrives_once(tmp_path: Path)
         )
 
 
-async def test_another_pos_does_not_notice(tmp_path: Path) -> None:
-    async with tills(tmp_path) as both:
+async def test_another_pos_does_not_notice(database_url: str) -> None:
+    async with tills(database_url) as both:
         await down(both.line)
         for number in range(5):
             await both.line.send(order(f"m{number}"))
@@ -385,8 +386,8 @@ async def test_another_pos_does_not_notice(tmp_path: Path) -> None:
         assert len(await asked(both.line)) == 5
 
 
-async def test_a_rejected_key_pauses_at_once_and_is_named(tmp_path: Path, log: Log) -> None:
-    async with line(tmp_path) as run:
+async def test_a_rejected_key_pauses_at_once_and_is_named(database_url: str, log: Log) -> None:
+    async with line(database_url) as run:
         await run.fault("forbid")
         job = await run.send(order())
         waiting = await run.until(job, "waiting")
@@ -403,17 +404,17 @@ async def test_a_rejected_key_pauses_at_once_and_is_named(tmp_path: Path, log: L
         await eventually(lambda: booked(run), lambda found: len(found) == 2)
 
 
-async def test_a_wrong_key(tmp_path: Path) -> None:
+async def test_a_wrong_key(database_url: str) -> None:
     """The sandbox's own answer to it, not a fault."""
-    async with line(tmp_path) as run:
+    async with line(database_url) as run:
         change_pos(run, api_key="another")
         waiting = await run.until(await run.send(order()), "waiting")
         assert KEY_REJECTED in waiting["reason"]
         assert (await pos(run))["paused"] == "failing"
 
 
-async def test_an_operator_s_pause_lasts_until_it_is_ended(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_an_operator_s_pause_lasts_until_it_is_ended(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.inbox.write(lambda box: operate.pause_pos(box, "mitte", run.clock()))
         jobs = [await run.send(order(f"o{number}")) for number in range(3)]
         run.clock.turn(hours=20)
@@ -425,9 +426,11 @@ async def test_an_operator_s_pause_lasts_until_it_is_ended(tmp_path: Path) -> No
         assert await asked(run) == [200] * 3
 
 
-async def test_a_pos_found_out_only_by_reading_is_not_called_while_paused(tmp_path: Path) -> None:
+async def test_a_pos_found_out_only_by_reading_is_not_called_while_paused(
+    database_url: str,
+) -> None:
     """The delivery does not name its store; the order does."""
-    async with line(tmp_path, connection={"stores": {"s1": "mitte"}}) as run:
+    async with line(database_url, connection={"stores": {"s1": "mitte"}}) as run:
         await run.inbox.write(lambda box: operate.pause_pos(box, "mitte", run.clock()))
         job = await run.send(order(store_id="s1"))
         waiting = await run.until(job, "waiting")
@@ -440,11 +443,11 @@ async def test_a_pos_found_out_only_by_reading_is_not_called_while_paused(tmp_pa
         assert (await run.job(job))["failures"] == 0
 
 
-async def test_it_stays_paused_over_a_restart(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_it_stays_paused_over_a_restart(database_url: str) -> None:
+    async with line(database_url) as run:
         run.clock.turn(hours=1)
         await down(run)
-    async with line(tmp_path) as run:
+    async with line(database_url) as run:
         await run.send(order("o2"))
         await idle(run)
         assert await run.calls() == []
@@ -453,9 +456,9 @@ async def test_it_stays_paused_over_a_restart(tmp_path: Path) -> None:
 
 
 async def test_a_burst_that_fails_is_one_failure_after_another_and_all_of_it_arrives(
-    tmp_path: Path,
+    database_url: str,
 ) -> None:
-    async with line(tmp_path) as run:
+    async with line(database_url) as run:
         await run.fault("fail", path="order/create", times=30)
         posts = [run.post(body(order(f"o{number}"))) for number in range(60)]
         await asyncio.gather(*posts)

@@ -131,10 +131,10 @@ def identify(delivery: Delivery) -> Identity:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("style", STYLES)
-async def test_the_whole_line_keeps_it_to_itself(style: Style, tmp_path: Path) -> None:
+async def test_the_whole_line_keeps_it_to_itself(style: Style, database_url: str) -> None:
     secrets = {"client_secret": "marked-client-secret", "api_key": "marked-api-key"}
     with written(style, "debug") as stream:
-        async with line(tmp_path, connection=secrets) as run:
+        async with line(database_url, connection=secrets) as run:
             await run.until(await run.send(marked_order("o1")), "done")
             await run.until(await run.send(marked_order("o2", total=1)), "held")
             await run.until(await run.send(marked_order("o3"), bug=True), "waiting")

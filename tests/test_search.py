@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -13,8 +12,8 @@ from tests.box import NOW, Box, incoming, later, opened
 
 
 @pytest.fixture
-def box(tmp_path: Path) -> Iterator[Box]:
-    with opened(f"sqlite:///{tmp_path / 'box.db'}") as made:
+def box(database_url: str) -> Iterator[Box]:
+    with opened(database_url) as made:
         yield made
 
 

@@ -419,13 +419,13 @@ def test_without_an_id_the_bytes_tell() -> None:
 
 @pytest.mark.anyio
 async def test_a_payment_before_its_order_does_not_hold_it_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running, "PLAIN", ADAPTER)
     change = {"orderId": "WEB-1", "status": "paid", "date": datetime.now(UTC).isoformat()}
     unpaid = order(payment={"status": "appointed", "price": eur("9.50")})
     sent = {"msg_1": delivery(change, "payment.updated"), "msg_2": delivery(unpaid)}
-    async with running.line(tmp_path, connection={"secrets": (KEY,)}) as run:
+    async with running.line(database_url, connection={"secrets": (KEY,)}) as run:
         for name, one in sent.items():
             dated = replace(one, headers={"webhook-id": name}, received_at=datetime.now(UTC))
             signed = ADAPTER.sign(dated, KEY)

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -23,13 +22,13 @@ from adapters.contract import Fetch
 from receiver.errors import Held, Unavailable
 from receiver.http import Http
 from receiver.inbox import Inbox, open_inbox
-from receiver.inbox.migrate import migrate
 from receiver.inbox.records import StoreUnavailable
 from receiver.inbox.tables import tokens
 from receiver.platforms import Platforms
 from receiver.serving import DROP, serving
 from receiver.settings.model import Connection
 from receiver.tokens import TURN, Tokens, vault
+from tests.databases import path_of, sqlite_only
 from tests.plain import PLAIN, SECRET
 from tests.running import Clock
 
@@ -110,7 +109,6 @@ async def there() -> AsyncIterator[Platform]:
 
 @pytest.fixture
 async def inbox(database_url: str) -> AsyncIterator[Inbox]:
-    migrate(database_url)
     found = await open_inbox(database_url)
     yield found
     await found.close()
@@ -188,16 +186,15 @@ async def test_it_is_on_disk_before_its_access_token_is_used(
     assert there.seen[0][0][1]
 
 
-async def test_it_cannot_be_read_off_the_disk(
-    there: Platform, start: Start, inbox: Inbox, tmp_path: Path
-) -> None:
+@sqlite_only
+async def test_it_cannot_be_read_off_the_disk(there: Platform, start: Start, inbox: Inbox) -> None:
     there.stem = "token-that-must-not-be-found-"
     there.current = f"{there.stem}1"
     for _ in range(2):
         await start().fetch(connection(there, f"{there.stem}1"), FETCH)
     assert there.used == [f"{there.stem}1", f"{there.stem}2"]
     ((origin, _, _),) = await rows(inbox)
-    written = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    written = b"".join(file.read_bytes() for file in path_of(inbox.url).parent.iterdir())
     assert origin.encode() in written
     assert there.stem.encode() not in written
 

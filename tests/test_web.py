@@ -85,9 +85,9 @@ async def test_the_same_at_the_same_moment_is_kept_once(tmp_path: Path) -> None:
     ids=["not JSON", "empty", "not text", "unreadable", "unknown event type"],
 )
 async def test_genuine_but_not_understood(
-    content: bytes, state: str, reason: str, tmp_path: Path
+    content: bytes, state: str, reason: str, database_url: str
 ) -> None:
-    async with line(tmp_path) as run:
+    async with line(database_url) as run:
         assert seen(await run.post(content)) == EMPTY_200
         (job,) = await run.jobs()
         done = await run.until(job["id"], "dead", "ignored")
@@ -416,8 +416,8 @@ async def test_a_bug_of_the_adapter(part: str, tmp_path: Path) -> None:
             assert [one["arrivals"] for one in await run.kept()] == ([3] if part == "ack" else [])
 
 
-async def test_a_bug_right_of_the_bar_is_not_heard(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_a_bug_right_of_the_bar_is_not_heard(database_url: str) -> None:
+    async with line(database_url) as run:
         assert seen(await run.post(body(order(), bug=True))) == EMPTY_200
 
 

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
+import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from adapters.contract import Delivery
 from receiver import worker
-from receiver.inbox import dialect, settle
-from receiver.inbox.dialect import only_worker
-from receiver.inbox.records import Attempt, Job, Settled, Settlement, State, StoreUnavailable
+from receiver.inbox import claim, open_inbox, settle
+from receiver.inbox.dialect import only_worker, sqlite
+from receiver.inbox.records import (
+    Attempt,
+    Incoming,
+    Job,
+    Settled,
+    Settlement,
+    State,
+    StoreUnavailable,
+)
 from receiver.pipeline import process
 from receiver.pipeline.tools import Tools
 from receiver.serve import create_tools, working
 from receiver.worker import Worker
-from tests.plain import body, cancellation, order, payment
+from tests.databases import Databases, postgresql_only, sqlite_only
+from tests.plain import body, cancellation, order, payment, signed
 from tests.running import Json, Line, eventually, line
 
 pytestmark = pytest.mark.anyio
@@ -84,8 +93,8 @@ def outcomes(job: Json) -> list[str]:
 # A bug of ours
 
 
-async def test_a_bug_of_an_adapter_costs_time_and_nothing_else(tmp_path: Path, log: Log) -> None:
-    async with line(tmp_path) as run:
+async def test_a_bug_of_an_adapter_costs_time_and_nothing_else(database_url: str, log: Log) -> None:
+    async with line(database_url) as run:
         bad = await run.send(order("bad"), bug=True)
         waiting = await run.until(bad, "waiting")
         assert waiting["reason"] == "an error of ours, see the log"
@@ -104,8 +113,8 @@ def failed(times: int) -> Callable[[Json], bool]:
     return lambda found: bool(found["failures"] == times)
 
 
-async def test_the_order_of_its_queue_holds_through_a_bug(tmp_path: Path) -> None:
-    async with line(tmp_path) as run:
+async def test_the_order_of_its_queue_holds_through_a_bug(database_url: str) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(order("o1"), bug=True), "waiting")
         second = await run.send(order("o1"))
         await run.until(await run.send(order("o2")), "done")
@@ -113,7 +122,7 @@ async def test_the_order_of_its_queue_holds_through_a_bug(tmp_path: Path) -> Non
 
 
 async def test_a_settlement_that_cannot_be_written_blocks_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else the job would be running for ever, and all that follows in its queue would wait."""
     really = settle.settle
@@ -124,7 +133,7 @@ async def test_a_settlement_that_cannot_be_written_blocks_nothing(
         return really(connection, job, settlement, now)
 
     monkeypatch.setattr(settle, "settle", settle_badly)
-    async with line(tmp_path) as run:
+    async with line(database_url) as run:
         job = await run.send(order())
         await eventually(lambda: asked(run), bool)
         run.clock.turn(minutes=1)
@@ -146,8 +155,9 @@ async def claimed_by_one_that_dies(run: Line, *orders: str) -> list[Job]:
     return jobs
 
 
-async def test_its_work_is_taken_up_at_once_by_the_only_one(tmp_path: Path) -> None:
-    async with line(tmp_path, work=False) as run:
+@sqlite_only
+async def test_its_work_is_taken_up_at_once_by_the_only_one(database_url: str) -> None:
+    async with line(database_url, work=False) as run:
         jobs = await claimed_by_one_that_dies(run, "o1", "o2", "o3")
         async with working(tools(run)):
             ends = [await run.until(job.id, "done") for job in jobs]
@@ -155,9 +165,10 @@ async def test_its_work_is_taken_up_at_once_by_the_only_one(tmp_path: Path) -> N
         assert await asked(run) == [200] * 3
 
 
-async def test_what_it_had_sent_is_not_booked_twice(tmp_path: Path) -> None:
-    async with line(tmp_path, work=False) as run:
+async def test_what_it_had_sent_is_not_booked_twice(database_url: str) -> None:
+    async with line(database_url, work=False) as run:
         (job,) = await claimed_by_one_that_dies(run, "o1")
+        run.clock.turn(seconds=13)
         dead = tools(run)
         settlement = await process(job, dead)
         assert settlement.state is State.DONE
@@ -172,9 +183,10 @@ async def test_what_it_had_sent_is_not_booked_twice(tmp_path: Path) -> None:
         assert (await run.orders())[0]["status"] == "canceled"
 
 
-async def test_or_held_where_an_operator_wants_to_decide(tmp_path: Path) -> None:
-    async with line(tmp_path, work=False, pos={"on_ambiguous": "hold"}) as run:
+async def test_or_held_where_an_operator_wants_to_decide(database_url: str) -> None:
+    async with line(database_url, work=False, pos={"on_ambiguous": "hold"}) as run:
         (job,) = await claimed_by_one_that_dies(run, "o1")
+        run.clock.turn(seconds=13)
         async with working(tools(run)):
             held = await run.until(job.id, "held")
         assert "may stand at OktoPOS already" in held["reason"]
@@ -182,10 +194,9 @@ async def test_or_held_where_an_operator_wants_to_decide(tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("restless")
-async def test_beside_others_it_is_waited_for(tmp_path: Path) -> None:
-    async with line(tmp_path, work=False) as run:
-        unlock = only_worker(run.inbox.url)
-        assert unlock
+async def test_beside_others_it_is_waited_for(database_url: str) -> None:
+    async with line(database_url, work=False) as run:
+        unlock = only_worker(run.inbox.url) or (lambda: None)
         (job,) = await claimed_by_one_that_dies(run, "o1")
         async with working(tools(run)) as other:
             assert other.unlock is None
@@ -198,9 +209,10 @@ async def test_beside_others_it_is_waited_for(tmp_path: Path) -> None:
         unlock()
 
 
-async def test_what_it_settles_after_all_changes_nothing(tmp_path: Path, log: Log) -> None:
-    async with line(tmp_path, work=False) as run:
+async def test_what_it_settles_after_all_changes_nothing(database_url: str, log: Log) -> None:
+    async with line(database_url, work=False) as run:
         (job,) = await claimed_by_one_that_dies(run, "o1")
+        run.clock.turn(seconds=13)
         async with working(tools(run)):
             before = await run.until(job.id, "done")
         late = Settlement(state=State.HELD, reason="late", attempts=(Attempt("held", "late"),))
@@ -209,8 +221,8 @@ async def test_what_it_settles_after_all_changes_nothing(tmp_path: Path, log: Lo
         assert log.said[-1][2]["state"] == "taken_over"
 
 
-async def test_two_workers_share_and_never_meet(tmp_path: Path) -> None:
-    async with line(tmp_path, work=False) as run, working(tools(run)), working(tools(run)):
+async def test_two_workers_share_and_never_meet(database_url: str) -> None:
+    async with line(database_url, work=False) as run, working(tools(run)), working(tools(run)):
         for number in range(20):
             await run.post(body(order(f"o{number}", payment="call_for_payment")))
             await run.post(body(order(f"o{number}")))
@@ -226,23 +238,27 @@ def all_ended(jobs: list[Json]) -> bool:
     return all(job["state"] in ("done", "dead", "held", "ignored") for job in jobs)
 
 
-def test_only_one_is_alone(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'box.db'}"
-    first = only_worker(url)
+@sqlite_only
+def test_only_one_is_alone(database_url: str) -> None:
+    first = only_worker(database_url)
     assert first
-    assert only_worker(url) is None
+    assert only_worker(database_url) is None
     first()
-    again = only_worker(url)
+    again = only_worker(database_url)
     assert again
     again()
-    assert only_worker("postgresql+psycopg://somewhere/else") is None
+
+
+@postgresql_only
+def test_nobody_is_where_workers_may_be_anywhere(database_url: str) -> None:
+    assert only_worker(database_url) is None
 
 
 # Draining
 
 
-async def test_what_is_under_way_is_settled_and_nothing_new_begun(tmp_path: Path) -> None:
-    async with line(tmp_path, work=False) as run:
+async def test_what_is_under_way_is_settled_and_nothing_new_begun(database_url: str) -> None:
+    async with line(database_url, work=False) as run:
         await run.fault("slow", seconds=0.3, times=1)
         async with working(tools(run)) as draining:
             first = await run.send(order("o1"))
@@ -254,10 +270,10 @@ async def test_what_is_under_way_is_settled_and_nothing_new_begun(tmp_path: Path
 
 
 async def test_what_does_not_end_in_time_is_given_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "DRAIN_SECONDS", 0.05)
-    async with line(tmp_path, work=False) as run:
+    async with line(database_url, work=False) as run:
         await run.fault("slow", seconds=60, times=1)
         async with working(tools(run)):
             job = await run.send(order())
@@ -273,76 +289,52 @@ async def test_what_does_not_end_in_time_is_given_back(
 # The database away
 
 
-class Outage:
-    """The file, locked by another, as long as it lasts."""
-
-    def __init__(self, folder: Path) -> None:
-        self.other = sqlite3.connect(folder / "box.db", isolation_level=None)
-
-    def begin(self) -> None:
-        self.other.execute("BEGIN IMMEDIATE")
-
-    def end(self) -> None:
-        self.other.execute("ROLLBACK")
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    short = tuple(pragma.replace("10000", "20") for pragma in sqlite.PRAGMAS)
+    monkeypatch.setattr(sqlite, "PRAGMAS", short)
 
 
-@asynccontextmanager
-async def fragile(folder: Path, **more: Any) -> AsyncIterator[tuple[Line, Outage]]:
-    with impatience():
-        async with line(folder, **more) as run:
-            outage = Outage(folder)
-            try:
-                yield run, outage
-            finally:
-                outage.other.close()
-
-
-@contextmanager
-def impatience() -> Any:
-    short = tuple(pragma.replace("10000", "20") for pragma in dialect.PRAGMAS)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dialect, "PRAGMAS", short)
-        yield
-
-
-@pytest.mark.usefixtures("restless")
-async def test_an_outage_of_the_database_is_waited_for(tmp_path: Path, log: Log) -> None:
-    async with fragile(tmp_path) as (run, outage):
+@pytest.mark.usefixtures("restless", "impatient")
+async def test_an_outage_of_the_database_is_waited_for(
+    databases: Databases, database_url: str, log: Log
+) -> None:
+    async with line(database_url) as run:
         await run.until(await run.send(order("o1")), "done")
-        outage.begin()
         said = body(order("o2"))
-        assert (await run.post(said)).status_code == 503
+        with databases.away(database_url):
+            assert (await run.post(said)).status_code == 503
 
-        async def complaints() -> int:
-            return len(log.events("store_unavailable"))
+            async def complaints() -> int:
+                return len(log.events("store_unavailable"))
 
-        await eventually(complaints, lambda count: count > 2)
-        outage.end()
+            await eventually(complaints, lambda count: count > 2)
         assert (await run.post(said)).status_code == 200
         await eventually(lambda: booked(run), lambda found: found == ["plain:o1", "plain:o2"])
 
 
-@pytest.mark.usefixtures("restless")
-async def test_what_was_done_during_it_is_settled_after_it(tmp_path: Path, log: Log) -> None:
-    async with fragile(tmp_path) as (run, outage):
+@pytest.mark.usefixtures("restless", "impatient")
+async def test_what_was_done_during_it_is_settled_after_it(
+    databases: Databases, database_url: str, log: Log
+) -> None:
+    async with line(database_url) as run:
         await run.fault("slow", seconds=0.3, times=1)
         job = await run.send(order())
         await eventually(run.orders, bool)
-        outage.begin()
+        with databases.away(database_url):
 
-        async def complaints() -> list[Json]:
-            return [said for _, _, said in log.said if said.get("job") == job]
+            async def complaints() -> list[Json]:
+                return [said for _, _, said in log.said if said.get("job") == job]
 
-        await eventually(complaints, bool)
-        outage.end()
+            await eventually(complaints, bool)
         assert outcomes(await run.until(job, "done")) == ["created"]
         assert await asked(run) == [200]
 
 
 async def test_a_look_that_fails_is_looked_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with line(tmp_path, work=False) as run:
+    async with line(database_url, work=False) as run:
         really, looks = type(run.inbox).read, count()
 
         async def read(inbox: Any, work: Any) -> Any:
@@ -358,15 +350,102 @@ async def test_a_look_that_fails_is_looked_again(
             await run.until(job, "done")
 
 
+async def test_a_claim_whose_answer_was_lost_is_no_job_lost(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was committed, and who claimed does not know what he has."""
+    monkeypatch.setattr(worker, "STORE_DOWN_SECONDS", 0.02)
+    async with line(database_url, work=False) as run:
+        job = await run.send(order())
+        really, lost = type(run.inbox).write, count()
+
+        async def write(inbox: Any, work: Any) -> Any:
+            done = await really(inbox, work)
+            if work.func is claim.claim and next(lost) == 0:
+                assert len(done[0]) == 1
+                raise StoreUnavailable("OperationalError in the database")
+            return done
+
+        monkeypatch.setattr(type(run.inbox), "write", write)
+        async with working(tools(run)):
+            done = await run.until(job, "done")
+        assert outcomes(done) == ["created"]
+        assert await asked(run) == [200]
+
+
+# Looking for what nobody tells
+
+
+async def test_what_another_process_keeps_is_found(database_url: str) -> None:
+    async with line(database_url) as run:
+        other = await open_inbox(database_url)
+        for name in ("o1", "o2", "o3"):
+            assert await other.keep(arrived(body(order(name))))
+            await eventually(lambda: booked(run), partial(contains_order, name))
+        await other.close()
+
+
+def contains_order(name: str, found: list[str]) -> bool:
+    return f"plain:{name}" in found
+
+
+def arrived(content: bytes) -> Incoming:
+    """As the web side of another process takes it in."""
+    found = json.loads(content)
+    url = "https://receiver.example/webhooks/plain"
+    delivery = Delivery("POST", url, "", signed(content), content, datetime.now(UTC))
+    queue = f"plain:{found['order']}"
+    return Incoming("plain", found["id"], delivery, delivery.headers, queue, "mitte", False)
+
+
+async def test_an_idle_worker_only_looks(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims, looks, really_claim, really_look = count(), count(), claim.claim, claim.anything
+
+    def claimed(*args: Any, **given: Any) -> Any:
+        next(claims)
+        return really_claim(*args, **given)
+
+    def looked(*args: Any, **given: Any) -> Any:
+        next(looks)
+        return really_look(*args, **given)
+
+    monkeypatch.setattr(claim, "claim", claimed)
+    monkeypatch.setattr(claim, "anything", looked)
+    async with line(database_url) as run:
+        blocked = await run.send(order("o1", lines=[{"name": "?", "quantity": 1, "unit_price": 1}]))
+        await run.until(blocked, "held")
+        await run.send(order("o1"))  # waits behind it
+
+        async def looks_so_far() -> int:
+            return int(repr(looks).strip("count()"))
+
+        await eventually(looks_so_far, lambda many: many > 5)
+        before, seen = repr(claims), await looks_so_far()
+        await eventually(looks_so_far, lambda many: many > seen + 5)
+        assert repr(claims) == before
+
+
+async def test_soon_after_the_last_and_ever_less_often(database_url: str) -> None:
+    async with line(database_url, work=False) as run:
+        resting = Worker(tools(run), pause=0.001)
+        pauses = []
+        for _ in range(6):
+            await resting.rest()
+            pauses.append(resting.pause)
+        assert pauses == [0.002, 0.004, 0.008, 0.016, 0.032, 0.04]
+
+
 # Room for everyone
 
 
 async def test_no_more_is_claimed_than_can_be_held(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "AT_ONCE", 3)
     monkeypatch.setattr(worker, "DRAIN_SECONDS", 0.05)
-    async with line(tmp_path, work=False) as run:
+    async with line(database_url, work=False) as run:
         await run.fault("slow", seconds=60)
         for number in range(10):
             await run.post(body(order(f"o{number}")))
@@ -379,8 +458,8 @@ async def test_no_more_is_claimed_than_can_be_held(
             assert len(await run.jobs(states=["running"])) == 3
 
 
-async def test_it_ends_with_the_error_that_ended_it(tmp_path: Path) -> None:
-    async with line(tmp_path, work=False) as run:
+async def test_it_ends_with_the_error_that_ended_it(database_url: str) -> None:
+    async with line(database_url, work=False) as run:
         ended: list[bool] = []
         broken = tools(run)
         broken.clock = partial(int, "no clock")  # type: ignore[assignment]

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import httpx
 
 from receiver.inbox import open_inbox
-from receiver.inbox.migrate import migrate
 from receiver.sandbox import create_platform, create_sandbox
 from receiver.serve import create_tools, working
 from receiver.serving import serving
@@ -40,12 +38,10 @@ class Tills:
 
 @asynccontextmanager
 async def tills(
-    folder: Path, *, pay_stores: dict[str, str] | None = None, chance: float = 0.0, **plain: Any
+    database: str, *, pay_stores: dict[str, str] | None = None, chance: float = 0.0, **plain: Any
 ) -> AsyncIterator[Tills]:
     """`plain` is of the connection for orders; `pay_stores` of the one for payments."""
     clock = Clock()
-    database = f"sqlite:///{folder / 'box.db'}"
-    migrate(database)
     async with AsyncExitStack() as stack:
         urls = [
             await stack.enter_async_context(serving(app))

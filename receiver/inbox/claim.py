@@ -1,29 +1,26 @@
 """Claiming: which jobs may run now, and whose they are.
 
 A job may run when nothing else of its queue is running and nothing before it in its queue is
-still open; a cancellation need not wait for what is merely open. Work of a worker that is gone
-goes back, marked as perhaps already sent.
+still open; a cancellation need not wait for what is merely open.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     LABEL_STYLE_TABLENAME_PLUS_COL,
     ColumnElement,
     Connection,
+    Select,
     and_,
     bindparam,
-    delete,
-    exists,
-    insert,
-    literal,
+    func,
     not_,
     or_,
     select,
@@ -31,30 +28,28 @@ from sqlalchemy import (
 )
 
 from adapters.contract import Delivery
+from receiver.inbox.dialect import free_queues
 from receiver.inbox.records import Job, PosState, moment, ms
-from receiver.inbox.sql import rows, run, upsert
+from receiver.inbox.sql import rows, run
 from receiver.inbox.tables import (
     ALARMED,
     NEVER,
+    OPEN_STATES,
     READY,
-    RUNNING,
     STANDING_STATES,
     WAITING,
     among,
-    attempts,
     deliveries,
     jobs,
     pos_states,
-    workers,
 )
 
-WORKER_GONE = timedelta(seconds=12)
 PROBE = timedelta(seconds=30)
 PER_LANE = 16  # claimed at once: as many again as a destination takes calls at a time
 EMPTY: Mapping[str, int] = MappingProxyType({})
 
 other = jobs.alias("other")
-IN_THE_WAY = exists().where(
+BEFORE_IT = select(other.c.id).where(
     other.c.queue == jobs.c.queue,
     or_(
         other.c.state == "running",
@@ -66,16 +61,33 @@ IN_THE_WAY = exists().where(
     ),
     among(other.c.state, *STANDING_STATES),
 )
-
+"""LIMIT 1, here and below, where EXISTS would do: PostgreSQL turns that into a walk over the whole
+table, to hash it, whenever it takes the table for small."""
+IN_THE_WAY = BEFORE_IT.limit(1).correlate(jobs).scalar_subquery().is_not(None)
 
 OPEN: Mapping[str, ColumnElement[bool]] = {"waiting": WAITING, "ready": READY}
-NEXT_LANE = {
-    state: select(jobs.c.lane, jobs.c.pos)
-    .where(condition, jobs.c.lane > bindparam("after"))
-    .order_by(jobs.c.lane)
-    .limit(1)
-    for state, condition in OPEN.items()
-}
+
+
+def in_use(state: str) -> Select[Any]:
+    """Each lane with a job in that state, its POS, and whether one may run: one look at the index
+    for each."""
+    condition, soonest = OPEN[state], jobs.c.due_at if state == "waiting" else jobs.c.deadline
+    first = select(func.min(jobs.c.lane).label("name")).where(condition)
+    earliest = first.cte("lanes", recursive=True)
+    further = select(func.min(jobs.c.lane)).where(condition, jobs.c.lane > earliest.c.name)
+    lanes = earliest.union_all(
+        select(further.scalar_subquery()).where(earliest.c.name.is_not(None))
+    )
+    inside = condition, jobs.c.lane == lanes.c.name
+    due = jobs.c.due_at <= bindparam("now")
+    found = select(jobs.c.id).where(*inside, due, not_(IN_THE_WAY)).order_by(soonest).limit(1)
+    its_pos = select(jobs.c.pos).where(*inside).limit(1)
+    return select(
+        lanes.c.name, its_pos.scalar_subquery(), found.scalar_subquery().is_not(None)
+    ).where(lanes.c.name.is_not(None))
+
+
+IN_USE = {state: in_use(state) for state in OPEN}
 NEXT_JOBS = {
     state: select(jobs.c.id, jobs.c.queue, jobs.c.overtakes, jobs.c.deadline)
     .where(
@@ -89,6 +101,7 @@ NEXT_JOBS = {
     .with_for_update(of=jobs, skip_locked=True)
     for state, condition in OPEN.items()
 }
+ALARM = select(jobs.c.id).where(ALARMED, jobs.c.alarm_at <= bindparam("now")).limit(1)
 WAKE = (
     update(jobs)
     .where(ALARMED, jobs.c.alarm_at <= bindparam("now"))
@@ -103,7 +116,11 @@ WHOLE = (
 )
 TAKE = (
     update(jobs)
-    .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
+    .where(
+        jobs.c.id.in_(bindparam("ids", expanding=True)),
+        among(jobs.c.state, *OPEN_STATES),
+        not_(IN_THE_WAY),
+    )
     .values(
         state="running",
         owner=bindparam("me"),
@@ -111,7 +128,16 @@ TAKE = (
         awaits=None,
         updated_at=bindparam("now"),
     )
+    .returning(jobs.c.id)
 )
+
+
+class Lane(NamedTuple):
+    """One with open jobs in it, and in which states some of them may run."""
+
+    name: str
+    pos: str | None
+    states: frozenset[str]
 
 
 def claim(
@@ -133,40 +159,54 @@ def claim(
     paused = paused_pos(connection)
     queues: dict[str, int] = {}  # one of each
     probes: set[int] = set()
-    lanes = sorted(lanes_in_use(connection), key=lambda found: under_way.get(found[0], 0))
-    for name, pos in lanes:
-        state = paused.get(pos or "")
-        room = min(PER_LANE - under_way.get(name, 0), limit - len(queues))
+    for lane in sorted(lanes(connection, now), key=lambda found: under_way.get(found.name, 0)):
+        state = paused.get(lane.pos or "")
+        states = may_be_taken(lane, state, now)
+        room = min(PER_LANE - under_way.get(lane.name, 0), limit - len(queues))
         if state and due(state, now):
-            found = next_jobs(connection, name, 1, OPEN, now, queues)
+            found = next_jobs(connection, lane.name, 1, states, now, queues)
+            if not found or not put_off(connection, state, now):
+                continue
             probes |= set(found.values())
-            if found:
-                put_off(connection, state.pos, now)
-                paused[state.pos] = replace(state, probe_at=now + PROBE)
+            paused[state.pos] = replace(state, probe_at=now + PROBE)
         else:
-            states = ("ready",) if state else tuple(OPEN)
-            found = next_jobs(connection, name, room, states, now, queues)
+            found = next_jobs(connection, lane.name, room, states, now, queues)
         queues |= found
-    return take(connection, list(queues.values()), probes, worker, now), paused
+    return take(connection, queues, probes, worker, now), paused
 
 
-def lanes_in_use(connection: Connection) -> Iterator[tuple[str, str | None]]:
-    """Every lane with an open job in it, and its POS: one look at the index for each."""
-    known: set[str] = set()
-    for look in NEXT_LANE.values():
-        after = ""
-        while found := rows(connection, look, after=after):
-            after, pos = found[0]
-            if after not in known:
-                yield after, pos
-            known.add(after)
+def anything(connection: Connection, *, now: datetime, under_way: Mapping[str, int]) -> bool:
+    """Whether claiming would find something: a look that takes nothing, and no lock."""
+    if rows(connection, ALARM, now=ms(now)):
+        return True
+    found = [lane for lane in lanes(connection, now) if under_way.get(lane.name, 0) < PER_LANE]
+    if not found:
+        return False
+    paused = paused_pos(connection)
+    return any(may_be_taken(lane, paused.get(lane.pos or ""), now) for lane in found)
+
+
+def lanes(connection: Connection, now: datetime) -> list[Lane]:
+    """Those in which something may run."""
+    found: dict[str, Lane] = {}
+    for state, look in IN_USE.items():
+        for name, pos, some in rows(connection, look, now=ms(now)):
+            before = found.get(name, Lane(name, pos, frozenset()))
+            found[name] = before._replace(states=before.states | ({state} if some else set()))
+    return [lane for lane in found.values() if lane.states]
+
+
+def may_be_taken(lane: Lane, state: PosState | None, now: datetime) -> Sequence[str]:
+    """In which states: while its POS rests only what has never been looked at."""
+    resting = state is not None and not due(state, now)
+    return [name for name in OPEN if name in lane.states and not (resting and name == "waiting")]
 
 
 def next_jobs(
     connection: Connection,
     lane: str,
     room: int,
-    states: Iterable[str],
+    states: Sequence[str],
     now: datetime,
     taken: Collection[str],
 ) -> dict[str, int]:
@@ -187,21 +227,33 @@ def next_jobs(
 
 
 def take(
-    connection: Connection, ids: Sequence[int], probes: Container[int], worker: str, now: datetime
+    connection: Connection,
+    queues: Mapping[str, int],
+    probes: Container[int],
+    worker: str,
+    now: datetime,
 ) -> list[Job]:
-    """They are ours now, and come with their deliveries, in the order in which they were found."""
-    if not ids:
+    """They are ours now, and come with their deliveries, in the order in which they were found.
+
+    But not where another process claims from the queue at this moment, or has just done so: what
+    it took was not to be seen when ours were found, so that is looked at once more.
+    """
+    free = free_queues(connection, list(queues))
+    if not free:
         return []
-    whole = connection.execute(WHOLE, {"ids": ids}).mappings().all()
-    connection.execute(TAKE, {"ids": ids, "me": worker, "now": ms(now)})
+    ids = [queues[queue] for queue in free]
+    taken = connection.execute(TAKE, {"ids": ids, "me": worker, "now": ms(now)}).scalars().all()
+    whole = connection.execute(WHOLE, {"ids": taken}).mappings()
     found = {row["jobs_id"]: job(row, probe=row["jobs_id"] in probes) for row in whole}
-    return [found[one] for one in ids]
+    return [found[one] for one in queues.values() if one in found]
 
 
-def put_off(connection: Connection, pos: str, now: datetime) -> None:
-    """The next probe is some time off, should this one never be heard of again."""
-    later = {"probe_at": ms(now + PROBE)}
-    connection.execute(update(pos_states).where(pos_states.c.pos == pos).values(later))
+def put_off(connection: Connection, state: PosState, now: datetime) -> bool:
+    """The next probe is some time off, should this one never be heard of again. False when
+    another process was quicker: the probe is its own."""
+    ours = pos_states.c.pos == state.pos, pos_states.c.probe_at == ms(state.probe_at or now)
+    later = update(pos_states).where(*ours).values(probe_at=ms(now + PROBE))
+    return bool(connection.execute(later).rowcount)
 
 
 def due(state: PosState, now: datetime) -> bool:
@@ -227,7 +279,7 @@ def job(row: Any, *, probe: bool = False) -> Job:
         connection=row["jobs_connection"],
         queue=row["jobs_queue"],
         pos=row["jobs_pos"],
-        fence=row["jobs_fence"] + 1,
+        fence=row["jobs_fence"],
         failures=row["jobs_failures"],
         sent=bool(row["jobs_sent"]),
         since=moment(row["jobs_since"]),
@@ -249,43 +301,3 @@ def delivery(row: Any, prefix: str = "") -> Delivery:
         body=bytes(row[f"{prefix}body"]),
         received_at=moment(row[f"{prefix}received_at"]),
     )
-
-
-def heartbeat(connection: Connection, *, worker: str, now: datetime, alone: bool) -> int:
-    """Says that this worker lives, and takes up the work of those that do not.
-
-    `alone`: no other worker lives, so nothing needs to be waited for. Returns how many jobs.
-    """
-    upsert(connection, workers, {"id": worker, "seen_at": ms(now)})
-    gone = [workers.c.id != worker]
-    if not alone:
-        gone.append(workers.c.seen_at < ms(now - WORKER_GONE))
-    connection.execute(delete(workers).where(*gone))
-    alive = select(workers.c.id)
-    orphans = and_(RUNNING, jobs.c.owner.not_in(alive))
-    connection.execute(
-        insert(attempts).from_select(
-            ["job", "at", "outcome", "detail"],
-            select(
-                jobs.c.id,
-                literal(ms(now)),
-                literal("interrupted"),
-                literal("its worker stopped; whether it had been sent is unknown"),
-            ).where(orphans),
-        )
-    )
-    back = update(jobs).where(orphans).values(state="ready", owner=None, sent=True, due_at=ms(now))
-    return connection.execute(back).rowcount
-
-
-RELEASE = (
-    update(jobs)
-    .where(jobs.c.id == bindparam("job"), jobs.c.fence == bindparam("ours"))
-    .where(jobs.c.state == "running")
-    .values(state="ready", owner=None, sent=or_(jobs.c.sent, bindparam("perhaps")))
-)
-
-
-def release(connection: Connection, job: Job, *, sent: bool) -> None:
-    """Gives a claimed job back unsettled; `sent` when its order may have gone out."""
-    run(connection, RELEASE, job=job.id, ours=job.fence, perhaps=sent)

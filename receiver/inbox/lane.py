@@ -17,11 +17,12 @@ from typing import Generic, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from receiver.inbox.dialect import is_outage, outages
+from receiver.inbox.dialect import is_outage, outages, passes
 from receiver.inbox.records import StoreUnavailable
 
 LONGEST_QUEUE = 5_000
 LARGEST_BATCH = 512
+TRIES = 3
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -115,9 +116,19 @@ class Lane(Generic[T, R]):
                 return [error]
         return [self._perform([waiting])[0] for waiting in batch]
 
-    def _transact(self, items: Sequence[T]) -> Sequence[R]:
-        with self.engine.begin() as connection:
-            return self.work(connection, items)
+    def _transact(self, items: Sequence[T], tries: int = TRIES) -> Sequence[R]:
+        """Once more when it failed for a passing reason; never when it may be committed."""
+        working = False
+        try:
+            with self.engine.begin() as connection:
+                working = True
+                results = self.work(connection, items)
+                working = False
+            return results
+        except self.outages as error:
+            if not working or tries == 1 or not passes(error):
+                raise
+        return self._transact(items, tries - 1)
 
     def _answer(self, batch: Sequence[Waiting[T, R]], results: Sequence[R | Exception]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more

@@ -8,7 +8,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from receiver.inbox.dialect import open_engine
+from receiver.inbox.dialect import lock_migration, open_engine
 
 
 def configuration() -> Config:
@@ -26,13 +26,19 @@ def migrate(url: str) -> tuple[str | None, str | None]:
     config = configuration()
     engine = open_engine(url, writes=True)
     try:
-        with engine.begin() as connection:
-            before = revision(connection)
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-            return before, revision(connection)
+        with engine.begin() as config.attributes["connection"]:
+            return upgrade(config)
     finally:
         engine.dispose()
+
+
+def upgrade(config: Config) -> tuple[str | None, str | None]:
+    """The same on the connection in `config`, within its transaction."""
+    connection: Connection = config.attributes["connection"]
+    lock_migration(connection)
+    before = revision(connection)
+    command.upgrade(config, "head")
+    return before, revision(connection)
 
 
 def revision(connection: Connection) -> str | None:

@@ -10,7 +10,8 @@ from typing import Any, Literal, TypeAlias
 from sqlalchemy import Connection, func, select, update
 
 from receiver.inbox import search
-from receiver.inbox.keep import JOB_COLUMNS, until
+from receiver.inbox.dialect import JOB_COLUMNS
+from receiver.inbox.keep import until
 from receiver.inbox.records import OrderRecord, State, lane, ms
 from receiver.inbox.sql import insert_many, upsert
 from receiver.inbox.tables import (

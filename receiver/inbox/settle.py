@@ -9,7 +9,8 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, exists, select, update
 
 from receiver.inbox import articles
-from receiver.inbox.keep import JOB_COLUMNS, until
+from receiver.inbox.dialect import JOB_COLUMNS
+from receiver.inbox.keep import until
 from receiver.inbox.records import (
     Answer,
     Attempt,

@@ -10,14 +10,9 @@ from sqlalchemy import Connection, Table
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
 
-from receiver.inbox.dialect import mark
+from receiver.inbox.dialect import cursor, insert_many
 
-LARGEST_INSERT = 64
-"""Rows a statement: few enough sizes for the driver to keep each of them prepared."""
-
-
-def cursor(connection: Connection) -> Any:
-    return connection.connection.cursor()
+__all__ = ["insert_many", "rows", "run", "upsert"]
 
 
 @cache
@@ -44,32 +39,6 @@ def rows(
 ) -> Sequence[tuple[Any, ...]]:
     found: Sequence[tuple[Any, ...]] = execute(connection, statement, values).fetchall()
     return found
-
-
-@cache
-def insert_text(table: Table, columns: tuple[str, ...], count: int, sign: str, tail: str) -> str:
-    one = f"({', '.join([sign] * len(columns))})"
-    every = ", ".join([one] * count)
-    return f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES {every} {tail}"  # noqa: S608
-
-
-def insert_many(
-    connection: Connection,
-    table: Table,
-    columns: tuple[str, ...],
-    values: Sequence[tuple[object, ...]],
-    tail: str = "",
-) -> int:
-    """Multi-row inserts; how many rows went in."""
-    sign = mark(connection.engine)
-    place = cursor(connection)
-    inserted = 0
-    for start in range(0, len(values), LARGEST_INSERT):
-        chunk = values[start : start + LARGEST_INSERT]
-        text = insert_text(table, columns, len(chunk), sign, tail)
-        place.execute(text, [value for row in chunk for value in row])
-        inserted += place.rowcount
-    return inserted
 
 
 def upsert_text(table: Table, columns: Sequence[str]) -> str:

@@ -25,8 +25,10 @@ PROBE_AGAIN = (
     .where(pos_states.c.pos == bindparam("of"), pos_states.c.paused == "failing")
     .values(probe_at=bindparam("now"))
 )
-POS_STATE = select(pos_states.c.failures, pos_states.c.paused).where(
-    pos_states.c.pos == bindparam("of")
+POS_STATE = (
+    select(pos_states.c.failures, pos_states.c.paused)
+    .where(pos_states.c.pos == bindparam("of"))
+    .with_for_update()
 )
 
 

@@ -1,9 +1,8 @@
-"""Everything that differs between SQLite and PostgreSQL. No other module asks which one it is."""
+"""SQLite: one file, one writer, a log that is moved into the file beside it."""
 
 from __future__ import annotations
 
 import fcntl
-import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,8 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, exc, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.pool import QueuePool
+
+from receiver.inbox.dialect.common import JOB_COLUMNS, Arrival, cursor, insert_many, outages
+from receiver.inbox.tables import deliveries, jobs
 
 CHECKPOINT_SECONDS = 1.0
 LONGEST_LOG = 8_192  # pages, 32 MB
@@ -30,74 +32,87 @@ PRAGMAS = (
 
 
 def open_engine(url: str, *, writes: bool) -> Engine:
-    """An engine for one lane: one connection, kept. `writes` takes SQLite's lock at the start."""
-    if make_url(url).get_backend_name() == "sqlite":
-        engine = create_engine(
-            url,
-            poolclass=QueuePool,
-            pool_size=1,
-            max_overflow=0,
-            paramstyle="named",
-            connect_args={"check_same_thread": False, "cached_statements": 256},
-        )
-        event.listen(engine, "connect", prepare_sqlite)
-        begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
-        return engine
-    return create_engine(
+    engine = create_engine(
         url,
+        poolclass=QueuePool,
         pool_size=1,
         max_overflow=0,
-        pool_recycle=300,
-        pool_pre_ping=True,
-        connect_args={
-            "prepare_threshold": None,  # PgBouncer keeps no prepared statements
-            "connect_timeout": 10,
-        },
+        paramstyle="named",
+        connect_args={"check_same_thread": False, "cached_statements": 256},
     )
+    event.listen(engine, "connect", prepare)
+    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
 
 
-def prepare_sqlite(connection: Any, _: object) -> None:
+def prepare(connection: Any, _: object) -> None:
     connection.isolation_level = None  # we begin and commit, not the driver
     for pragma in PRAGMAS:
         connection.execute(pragma)
 
 
-def next_ids(connection: Connection, table: Table, count: int) -> Sequence[int]:
-    """Numbers for rows about to be inserted. Where one writer holds the lock they are the ones
-    after the last; PostgreSQL has a sequence for them."""
-    place: Any = connection.connection.cursor()
-    if connection.dialect.name == "sqlite":
-        (last,) = place.execute(f"SELECT max(id) FROM {table.name}").fetchone()  # noqa: S608
-        return range((last or 0) + 1, (last or 0) + 1 + count)
-    sequence = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
-    return [number for (number,) in place.execute(sequence, [table.name, count]).fetchall()]
+DELIVERY_COLUMNS = (
+    "id",
+    "connection",
+    "delivery_id",
+    "method",
+    "url",
+    "path",
+    "headers",
+    "body",
+    "received_at",
+)
+NEW_ONLY = "ON CONFLICT (connection, delivery_id) DO NOTHING"
 
 
-def mark(engine: Engine) -> str:
-    """The driver's positional parameter."""
-    return "?" if engine.dialect.name == "sqlite" else "%s"
+def keep(connection: Connection, arrivals: Sequence[Arrival]) -> Sequence[bool]:
+    """Puts in what is new; says of each whether it was.
 
-
-def outages(engine: Engine) -> tuple[type[Exception], ...]:
-    """What SQLAlchemy, and the driver called directly, raise when the database is at fault."""
-    driver = engine.dialect.loaded_dbapi
-    return (
-        exc.OperationalError,
-        exc.InterfaceError,
-        exc.TimeoutError,
-        driver.OperationalError,
-        driver.InterfaceError,
+    Nothing is read back where all are new: every row that is fetched is one more turn with the
+    interpreter's lock, which the web side needs meanwhile.
+    """
+    place = cursor(connection)
+    (last,) = place.execute("SELECT max(id) FROM deliveries").fetchone()
+    first = (last or 0) + 1  # nobody else can take it: the lock to write is ours
+    ids = range(first, first + len(arrivals))
+    numbered = list(zip(ids, arrivals, strict=True))
+    inserted = insert_many(
+        connection,
+        deliveries,
+        DELIVERY_COLUMNS,
+        [(number, *one[:8]) for number, one in numbered],
+        NEW_ONLY,
     )
+    if inserted == len(arrivals):
+        new = set(ids)
+    else:
+        found = place.execute("SELECT id FROM deliveries WHERE id >= ?", [first]).fetchall()
+        new = {number for (number,) in found}
+    insert_many(
+        connection,
+        jobs,
+        JOB_COLUMNS,
+        [job_row(number, one) for number, one in numbered if number in new],
+    )
+    return [number in new for number in ids]
 
 
-def is_outage(error: Exception) -> bool:
-    """Whether the database is at fault, and not a statement of ours."""
-    cause = getattr(error, "orig", None) or error
-    return getattr(cause, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR
+def job_row(number: int, one: Arrival) -> tuple[object, ...]:
+    start = (number, one.connection, one.queue, one.overtakes, one.pos, one.lane)
+    return (*start, "ready", one.at, one.at, False, one.at, one.deadline, one.alarm_at)
 
 
-def sqlite_path(url: str) -> Path | None:
+def free_queues(_: Connection, queues: Sequence[str]) -> Sequence[str]:
+    """All of them: whoever writes has the whole file."""
+    return queues
+
+
+def lock_migration(_: Connection) -> None:
+    """Whoever writes has the whole file."""
+
+
+def path(url: str) -> Path | None:
     """The database's file; None for PostgreSQL."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
@@ -148,24 +163,18 @@ def moved(connection: Any, mode: str) -> int:
 
 
 def start_checkpoints(url: str) -> Callable[[], None]:
-    """Starts them where the database needs them; the returned function stops them."""
-    if sqlite_path(url) is None:
-        return lambda: None
+    """The returned function stops them."""
     checkpointer = Checkpointer(open_engine(url, writes=False))
     checkpointer.start()
     return checkpointer.stop
 
 
 def only_worker(url: str) -> Callable[[], None] | None:
-    """Whether no other worker lives on this SQLite file, told by a lock that dies with us.
-
-    Returns the function that gives the lock up; None where another worker has it, and always on
-    PostgreSQL, whose workers may be anywhere.
-    """
-    path = sqlite_path(url)
-    if path is None:
+    """Whether no other worker lives on this file, told by a lock that dies with us."""
+    file = path(url)
+    if file is None:
         return None
-    lock = path.with_name(path.name + ".worker").open("wb")
+    lock = file.with_name(file.name + ".worker").open("wb")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -14,7 +14,7 @@ from datetime import UTC
 from urllib.parse import quote
 
 from adapters import contract, payload, sums
-from adapters.api import Api, OAuth
+from adapters.apis.deliverect import API, HOSTS
 from adapters.contract import Delivery, Discount, Fee, FeeKind, Line, Order, OrderType, Owner, Tip
 from adapters.payload import MASKED, Tree, comment, text_or_none
 from adapters.signing import Hmac
@@ -54,17 +54,11 @@ AMOUNTS = {cost for cost, _, _ in COSTS} | {"price", "amount", "due", "tip", "dr
 AMOUNTS |= {"discountTotal", "amountRestaurant", "amountChannel", "deposit", "bottleDepositPrice"}
 TABLES = ("table.name", "table", "tableName", "tableNumber")  # a guess
 
-API = "api.deliverect.com"
 STEPS: Mapping[contract.Outcome, tuple[int, str]] = {
     "created": (20, ""),
     "refused": (120, "The till did not take the order."),
     "ready": (70, ""),
 }
-TOKENS = OAuth(
-    url=f"https://{API}/oauth/token",
-    as_json=True,
-    extra=(("grant_type", "token"), ("audience", f"https://{API}")),
-)
 
 
 def shape(body: Mapping[str, object]) -> str:
@@ -295,6 +289,6 @@ ADAPTER = contract.Adapter(
     parse=parse,
     handshake=handshake,
     answer=answer,
-    api=Api(url=f"https://{API}", oauth=TOKENS),
-    hosts=frozenset({API, "api.staging.deliverect.com"}),
+    api=API,
+    hosts=HOSTS,
 )

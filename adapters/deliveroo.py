@@ -17,7 +17,7 @@ from urllib.parse import quote
 from pydantic import BeforeValidator, PositiveInt, Strict
 
 from adapters import contract, payload, sums
-from adapters.api import Api, OAuth
+from adapters.apis.deliveroo import API, HOSTS
 from adapters.contract import Delivery, Discount, Fee, FeeKind, Line, Order, OrderType, Owner
 from adapters.glance import glance
 from adapters.payload import Foreign, Id, Many, Minor, OptionalId, OptionalTime, Text, at, dig
@@ -42,7 +42,6 @@ ANSWERS: Mapping[tuple[str, bool], tuple[Literal["POST", "PATCH"], str, Mapping[
     ("refused", False): ("POST", "/sync_status", {"status": "failed", "reason": "other"}),
     ("ready", False): ("POST", "/prep_stage", {"stage": "ready_for_collection"}),
 }
-API, AUTH = "api.developers.deliveroo.com", "https://auth.developers.deliveroo.com/oauth2/token"
 
 GUID = "x-deliveroo-sequence-guid"
 WHO = ("id", "location_id", "status", "status_log")
@@ -294,7 +293,7 @@ ADAPTER = contract.Adapter(
     identify=identify,
     parse=parse,
     answer=answer,
-    api=Api(url=f"https://{API}", oauth=OAuth(url=AUTH, basic=True)),
-    hosts=frozenset({API, "api-sandbox.developers.deliveroo.com"}),
+    api=API,
+    hosts=HOSTS,
     deadline=timedelta(minutes=7),
 )

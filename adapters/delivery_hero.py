@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from adapters import contract, payload, sums
-from adapters.api import Api, OAuth
+from adapters.apis.delivery_hero import API, HOSTS
 from adapters.contract import Delivery, Discount, Fee, FeeKind, Line, OrderType, Owner
 from adapters.payload import NOTHING, Tree, comment, text_or_none
 from adapters.signing import Jwt
@@ -62,8 +62,6 @@ PREPARED = ("orderPreparedUrl", None)  # instead, where a courier of theirs come
 CALLBACK = re.compile(r"(?:https?://[^/?#\s]+)?(/[!-~]*)")
 DEADLINE = timedelta(minutes=15)  # typically: an order's own is its expiryDate
 AHEAD = timedelta(minutes=3)  # of the moment it is said; less than two are not taken
-API = "integration-middleware.restaurant-partners.com"
-TOKENS = OAuth(url=f"https://{API}/v2/login", id_field="username", secret_field="password")  # noqa: S106
 
 
 def dish(item: Tree, place: int | None = None) -> Line:
@@ -294,7 +292,7 @@ ADAPTER = contract.Adapter(
     handshake=health,
     ack=ack,
     answer=answer,
-    api=Api(url=f"https://{API}", oauth=TOKENS),
-    hosts=frozenset({API, *(API.replace(".", f".{place}.", 1) for place in ("stg", "us"))}),
+    api=API,
+    hosts=HOSTS,
     deadline=DEADLINE,
 )

@@ -8,17 +8,16 @@ Signature: the secret as the whole `Authorization` header; the body is not signe
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from urllib.parse import quote
 
 from adapters import contract, payload, sums
-from adapters.api import Api, Credentials
+from adapters.apis.doordash import API, HOSTS
 from adapters.contract import Delivery, Fee, FeeKind, Line, Order, OrderType, Owner
 from adapters.payload import Tree, comment, dig, text_or_none
-from adapters.signing import Token, jwt, unix
+from adapters.signing import Token
 
 # https://developer.doordash.com/en-US/api/marketplace
 SCHEME = Token()
@@ -57,8 +56,6 @@ ANSWERS: Mapping[contract.Outcome, tuple[str, Mapping[str, str]]] = {
     "refused": ("", {"order_status": "fail", "failure_reason": WHY}),
     "ready": ("/events/order_ready_for_pickup", {}),
 }
-HOST = "openapi.doordash.com"
-TOKEN_LASTS = timedelta(minutes=5)  # 30 at most
 
 
 def event_type(body: Mapping[str, object]) -> str:
@@ -223,21 +220,6 @@ def user_agent(provider: str) -> Mapping[str, str]:
     return {"user-agent": f"{name}/1.0"} if name else {}
 
 
-# https://developer.doordash.com/en-US/docs/drive/reference/JWTs; `auth-version` as Marketplace
-def headers(known: Credentials, now: datetime) -> Mapping[str, str]:
-    """A token of our own for each call; none by a key that cannot be read, answered with 401."""
-    try:
-        key = base64.urlsafe_b64decode(known.client_secret + "==")
-    except ValueError:
-        key = b""
-    if not key:
-        return {}
-    issued, ends = unix(now), unix(now + TOKEN_LASTS)
-    who = {"aud": "doordash", "iss": known.client_id, "kid": known.api_key}
-    token = jwt({**who, "iat": issued, "exp": ends}, key, **{"dd-ver": "DD-JWT-V1"})
-    return {"authorization": f"Bearer {token}", "auth-version": "v2"}
-
-
 ADAPTER = contract.Adapter(
     slug="doordash",
     intermediary="DoorDash",
@@ -252,11 +234,7 @@ ADAPTER = contract.Adapter(
     proof=contract.by_token,
     ack=ack,
     answer=answer,
-    api=Api(
-        url=f"https://{HOST}/marketplace",
-        headers=headers,
-        needs=("client_id", "client_secret", "api_key"),
-    ),
-    hosts=frozenset({HOST}),
+    api=API,
+    hosts=HOSTS,
     deadline=timedelta(minutes=3),
 )

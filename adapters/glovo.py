@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from urllib.parse import quote
 
 from adapters import contract, payload, sums
-from adapters.api import Api, Credentials
+from adapters.apis.glovo import API, HOSTS
 from adapters.contract import Delivery, Discount, Fee, FeeKind, Line, Order, OrderType, Owner
 from adapters.payload import NOTHING, Tree, comment, text_or_none
 from adapters.signing import Token
@@ -44,7 +44,6 @@ FEES = {
 STATUSES: Mapping[contract.Outcome, str] = {"created": "ACCEPTED", "ready": "READY_FOR_PICKUP"}
 # Accepting again is refused with a status that is not documented; the order is accepted anyway.
 ACCEPTED_ALREADY = frozenset({400, 409})
-HOST, STAGE = "api.glovoapp.com", "stageapi.glovoapp.com"
 
 
 def event_type(delivery: Delivery) -> str:
@@ -260,11 +259,6 @@ def answer(delivery: Delivery, order: Order, outcome: contract.Outcome) -> Seque
     ]
 
 
-def headers(known: Credentials, _: datetime) -> Mapping[str, str]:
-    """The token that proves Glovo to us proves us to Glovo."""
-    return {"authorization": known.secret} if known.secret else {}
-
-
 ADAPTER = contract.Adapter(
     slug="glovo",
     intermediary="Glovo",
@@ -278,6 +272,6 @@ ADAPTER = contract.Adapter(
     parse=parse,
     proof=contract.by_token,
     answer=answer,
-    api=Api(url=f"https://{HOST}", headers=headers, needs=()),
-    hosts=frozenset({HOST, STAGE}),
+    api=API,
+    hosts=HOSTS,
 )

@@ -15,13 +15,12 @@ from decimal import ROUND_HALF_UP, Decimal
 from urllib.parse import quote
 
 from adapters import contract, payload, sums
-from adapters.api import Api, key_in
+from adapters.apis.hubrise import API, HOSTS
 from adapters.contract import Delivery, Discount, Fee, FeeKind, Line, Order, OrderType, Owner, Tip
 from adapters.payload import Tree, comment, dig, text_or_none
 from adapters.signing import Hmac
 
 SCHEME = Hmac(header="x-hubrise-hmac-sha256", encoding="hex")
-API = "api.hubrise.com"
 EVENTS = frozenset({"order.create", "order.update"})
 
 # https://developers.hubrise.com: statuses and service types of an order
@@ -294,7 +293,7 @@ ADAPTER = contract.Adapter(
     identify=identify,
     parse=parse,
     answer=answer,
-    api=Api(url=f"https://{API}", headers=key_in("x-access-token"), needs=("api_key",)),
-    hosts=frozenset({API}),
+    api=API,
+    hosts=HOSTS,
     deadline=timedelta(minutes=10),
 )

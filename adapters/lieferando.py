@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from adapters import contract, payload, sums
-from adapters.api import Api, secret_in
+from adapters.apis.lieferando import API, HOSTS
 from adapters.contract import Delivery, Discount, Fee, FeeKind, Line, Order, OrderType, Owner
 from adapters.payload import NOTHING, Tree, text_or_none
 from adapters.signing import HmacWithin, Token
@@ -64,7 +64,6 @@ FREE = "FREE_ITEM"  # so the type of a promotion begins that brings dishes of it
 # Who cancelled, where only the reason says it: by how it begins, else the platform
 BY = {"cust": "customer", "rest": "restaurant", "deletedRejectedByRestaurant": "restaurant"}
 
-API = "api.flytplatform.com"  # documented for menus, none is for orders: a guess
 REFUSED = {"errorCode": "UNKNOWN", "errorMessage": "The till did not take the order"}
 
 # https://uk.api.just-eat.io/docs/jetconnect/openapi.yaml, X-JET-Connect-Hash: t is not signed
@@ -293,7 +292,7 @@ ADAPTER = contract.Adapter(
     proven_by_key="notices, cancellations among them",
     ack=ack,
     answer=answer,
-    api=Api(url=f"https://{API}", headers=secret_in("x-flyt-api-key"), needs=("client_secret",)),
-    hosts=frozenset({API}),
+    api=API,
+    hosts=HOSTS,
     deadline=timedelta(minutes=3),
 )

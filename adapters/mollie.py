@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from adapters import contract, payload
-from adapters.api import Api, key_in
+from adapters.apis.mollie import API, HOSTS
 from adapters.contract import Delivery, Fetch, Ignored, PaymentUpdate, Rejected, Secrets
 from adapters.payload import Foreign, Id, Major, Many, OptionalId, OptionalTime, Text, at, dig
 from adapters.signing import AddressToken, HmacList
@@ -28,7 +28,7 @@ UNSIGNED = AddressToken()
 TRIGGER = re.compile(rb"(?:^|&)id=([a-z]{2,10}_[A-Za-z0-9]{1,60})(?:&|$)")
 
 # https://docs.mollie.com/reference/get-payment, .../get-payment-link: by how an id begins
-CLASSIC, PAYMENT, HOST = "classic", "payment", "api.mollie.com"
+CLASSIC, PAYMENT = "classic", "payment"
 PATHS = {"tr": "/v2/payments/{}?embed=refunds,chargebacks", "pl": "/v2/payment-links/{}"}
 FETCHED = re.compile(r"\b(tr|pl)_[A-Za-z0-9]{1,60}\b")
 # The first that is there says since when a payment stands as it does.
@@ -294,7 +294,7 @@ ADAPTER = contract.Adapter(
     proof=proof,
     identify=identify,
     parse=parse,
-    api=Api(url=f"https://{HOST}", headers=key_in("authorization", "Bearer "), needs=("api_key",)),
+    api=API,
     thin=True,
-    hosts=frozenset({HOST}),
+    hosts=HOSTS,
 )

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from adapters import contract, payload, shops, sums
+from adapters.apis.shopify import API
 from adapters.contract import Delivery, Discount, Fee, FeeKind, Line, Order, OrderType, Owner
 from adapters.payload import NOTHING, Tree, comment, text_or_none
 from adapters.signing import Hmac
@@ -279,4 +280,5 @@ ADAPTER = contract.Adapter(
     sign=SCHEME.sign,
     identify=identify,
     parse=parse,
+    api=API,
 )

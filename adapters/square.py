@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from adapters.api import Api, key_in
+from adapters.apis.square import API, HOSTS
 from adapters.contract import (
     Adapter,
     Delivery,
@@ -202,10 +202,6 @@ ADAPTER = Adapter(
     sign=SCHEME.sign,
     identify=identify,
     parse=parse,
-    api=Api(
-        url="https://connect.squareup.com",
-        headers=key_in("authorization", "Bearer "),
-        needs=("api_key",),
-    ),
-    hosts=frozenset({"connect.squareup.com", "connect.squareupsandbox.com"}),
+    api=API,
+    hosts=HOSTS,
 )

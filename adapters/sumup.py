@@ -14,13 +14,12 @@ from datetime import datetime
 from urllib.parse import quote
 
 from adapters import contract, payload
-from adapters.api import Api, key_in
+from adapters.apis.sumup import API, HOSTS
 from adapters.contract import Delivery, Fetch, Ignored, PaymentUpdate
 from adapters.payload import Foreign, Id, Major, Many, OptionalId, OptionalTime, Text, at, dig
 from adapters.signing import AddressToken
 
 SCHEME = AddressToken()
-HOST = "api.sumup.com"
 
 # https://developer.sumup.com/online-payments/webhooks, https://developer.sumup.com/webhook-docs/events
 # https://developer.sumup.com/api/schemas/ReaderCheckoutStatusChange: where each names what it means
@@ -171,7 +170,7 @@ ADAPTER = contract.Adapter(
     proof=contract.by_token,
     identify=identify,
     parse=parse,
-    api=Api(url=f"https://{HOST}", headers=key_in("authorization", "Bearer "), needs=("api_key",)),
+    api=API,
     thin=True,
-    hosts=frozenset({HOST}),
+    hosts=HOSTS,
 )

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from adapters import contract, payload, sums
-from adapters.api import Api, OAuth
+from adapters.apis.uber_eats import API, HOSTS
 from adapters.contract import Delivery, Discount, Fee, FeeKind, Line, Order, OrderType, Owner
 from adapters.payload import NOTHING, Tree, comment, text_or_none
 from adapters.signing import Hmac
@@ -34,7 +34,6 @@ IGNORED = {  # why, and whether someone should look
 
 # https://developer.uber.com/docs/eats/references/api/order_suite, .../v2/get-eats-order-orderid
 SUITE, LEGACY = "/v1/delivery/order/", "/v2/eats/order/"
-TOKENS = "https://auth.uber.com/oauth/v2/token"
 EXPAND = {SUITE: "?expand=carts,deliveries,payment", LEGACY: ""}
 HREF = re.compile(rf"https://(?:test-)?api\.uber\.com({SUITE}|{LEGACY})[A-Za-z0-9_-]+")
 ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # nothing in it needs quoting
@@ -289,8 +288,8 @@ ADAPTER = contract.Adapter(
     identify=identify,
     parse=parse,
     answer=answer,
-    api=Api(url="https://api.uber.com", oauth=OAuth(url=TOKENS, scope="eats.order")),
+    api=API,
     thin=True,
-    hosts=frozenset({"api.uber.com", "test-api.uber.com"}),
+    hosts=HOSTS,
     deadline=timedelta(seconds=690),
 )

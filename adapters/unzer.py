@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from adapters import contract, payload
-from adapters.api import Api, Credentials, pair
+from adapters.apis.unzer import API, HOSTS
 from adapters.contract import Delivery, Event, Fetch, Ignored, PaymentUpdate
 from adapters.payload import Foreign, Major, Many, OptionalId, Text, Tree, UtcTime, at
 from adapters.signing import AddressToken
@@ -44,7 +44,7 @@ NOTHING: Mapping[str, str] = {
 # sandbox; that others have one letter in its place is a guess.
 ID = re.compile(r"[a-z]-pay-[A-Za-z0-9]{1,60}")
 LOCATED = re.compile(rf"/payments/({ID.pattern})(?:[/?].*)?$")
-PAYMENT, PATH, HOST = "payment", "/v1/payments/{}", "api.unzer.com"
+PAYMENT, PATH = "payment", "/v1/payments/{}"
 
 # https://docs.unzer.com/server-side-integration/api-basics/payment-states: state.id
 PENDING, COMPLETED, ENDED = "0", "1", "2"
@@ -113,13 +113,6 @@ class Payment(Foreign):
         return table.get(state) or look(f"state {state} is not known here")
 
 
-def private_key(known: Credentials, _: datetime) -> Mapping[str, str]:
-    """As the user's name of HTTP's Basic authentication, without a password."""
-    if not known.api_key:
-        return {}
-    return {"authorization": f"Basic {pair(Credentials(client_id=known.api_key))}"}
-
-
 def identify(delivery: Delivery) -> contract.Identity:
     """Queued by the payment. The same notice comes for each change, so every arrival counts."""
     given = Tree(payload.peek(delivery.body)).text("paymentId")
@@ -176,7 +169,7 @@ ADAPTER = contract.Adapter(
     proof=contract.by_token,
     identify=identify,
     parse=parse,
-    api=Api(url=f"https://{HOST}", headers=private_key, needs=("api_key",)),
+    api=API,
     thin=True,
-    hosts=frozenset({HOST}),
+    hosts=HOSTS,
 )

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from adapters import contract, payload
-from adapters.api import Api, OAuth
+from adapters.apis.viva import API, HOSTS
 from adapters.contract import Ack, Delivery, Event, Fetch, Ignored, PaymentUpdate, Secrets
 from adapters.payload import Foreign, Major, OptionalId, Text, Tree, UtcTime, at
 from adapters.signing import AddressToken, same
@@ -35,7 +35,6 @@ SCHEME = AddressToken()
 EVENTS = {"1796": "payment created", "1797": "reversal created", "1798": "payment failed"}
 
 # https://developer.viva.com/tutorials/payments/verify-a-payment
-API, TOKENS = "https://api.vivapayments.com", "https://accounts.vivapayments.com/connect/token"
 TRANSACTION, PATH = "transaction", "/checkout/v2/transactions/{}"
 ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -180,7 +179,7 @@ ADAPTER = contract.Adapter(
     handshake=handshake,
     identify=identify,
     parse=parse,
-    api=Api(url=API, oauth=OAuth(url=TOKENS, basic=True)),
+    api=API,
     thin=True,
-    hosts=frozenset({"api.vivapayments.com", "demo-api.vivapayments.com"}),
+    hosts=HOSTS,
 )

@@ -15,7 +15,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from adapters import contract, payload, sums
-from adapters.api import Api, OAuth, key_in
+from adapters.apis.wolt import API, HOSTS
 from adapters.contract import Delivery, Discount, Fee, FeeKind, Line, Order, OrderType, Owner
 from adapters.payload import NOTHING, Tree, dig, text_or_none
 from adapters.signing import Hmac
@@ -37,10 +37,6 @@ REJECTED, REFUNDED = "rejected", "refunded"
 ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # nothing in it needs quoting
 
 # https://developer.wolt.com/docs: orders, authentication
-API = "pos-integration-service.wolt.com"
-TEST_API = "pos-integration-service.development.dev.woltapi.com"
-TOKENS = "https://integrations-authentication-service.wolt.com/oauth2/token"
-OAUTH, KEY = OAuth(url=TOKENS, basic=True, refreshes=True), key_in("wolt-api-key")
 REJECTION = {"reason": "The till did not take the order.", "code": "GENERIC"}
 ALREADY = frozenset({409})  # which status says so is a guess
 STEPS: Mapping[contract.Outcome, tuple[str, Mapping[str, str], frozenset[int]]] = {
@@ -292,8 +288,8 @@ ADAPTER = contract.Adapter(
     identify=identify,
     parse=parse,
     answer=answer,
-    api=Api(url=f"https://{API}", oauth=OAUTH, headers=KEY, instead=("api_key",)),
+    api=API,
     thin=True,
-    hosts=frozenset({API, TEST_API}),
+    hosts=HOSTS,
     deadline=timedelta(minutes=3),
 )

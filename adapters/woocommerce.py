@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from adapters import contract, payload, shops, sums
+from adapters.apis.woocommerce import API
 from adapters.contract import Delivery, Discount, Fee, FeeKind, Line, Order, OrderType, Owner
 from adapters.payload import Tree, comment, text_or_none
 from adapters.signing import Hmac
@@ -288,4 +289,5 @@ ADAPTER = contract.Adapter(
     identify=identify,
     parse=parse,
     handshake=handshake,
+    api=API,
 )

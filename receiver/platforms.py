@@ -59,7 +59,7 @@ class Platforms:
         api = api_of(connection)
         if not path.startswith("/"):  # it would go on with the host's name, and lead elsewhere
             raise Refused(f"{connection.name}: not a path below its API: {path[:100]}")
-        url = (connection.api_url or api.url).rstrip("/") + path
+        url = self.base(connection) + path
         proof = await self.proof(connection, api)
         reply = await self.send(connection, method, url, {**headers, **proof}, body)
         if reply.status == 401 and self.tokens.withdrawn(connection, proof):
@@ -68,6 +68,10 @@ class Platforms:
         if not 200 <= reply.status < 300 and reply.status not in done:
             self.sort_out(connection, reply)
         return reply
+
+    def base(self, connection: Connection) -> str:
+        """The API's address, without a slash. Raises Held."""
+        return (connection.api_url or api_of(connection).url).rstrip("/")
 
     async def send(
         self,

@@ -13,6 +13,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
+from datetime import datetime
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -26,6 +27,7 @@ from receiver.inbox.records import StoreUnavailable
 from receiver.pipeline.tools import Tools, now
 from receiver.platforms import Platforms
 from receiver.protocol import Protocol
+from receiver.reconcile import Watch
 from receiver.serving import listening
 from receiver.settings.model import Settings
 from receiver.tokens import Tokens, vault
@@ -92,23 +94,46 @@ def create_tools(settings: Settings, inbox: Inbox) -> Tools:
 
 
 @asynccontextmanager
-async def working(tools: Tools, ended: Callable[[], None] = lambda: None) -> AsyncIterator[Worker]:
+async def working(
+    tools: Tools, ended: Callable[[], None] = lambda: None, *, since: datetime | None = None
+) -> AsyncIterator[Worker]:
     """A worker that runs beside what is done within, and is drained at the end.
 
-    `ended` is called should it end by itself; its error is then raised when this is left.
+    `ended` is called should it end by itself; its error is then raised when this is left. `since`
+    is when the process began: what platforms sent in vain before that is asked for.
     """
     worker = Worker(tools)
     running = asyncio.create_task(worker.run(), name="worker")
     running.add_done_callback(lambda _: ended())
     syncing = asyncio.create_task(keep_catalogues(tools), name="articles")
     try:
-        yield worker
+        async with watching(tools, since or tools.clock()):
+            yield worker
     finally:
         syncing.cancel()
         await asyncio.gather(syncing, return_exceptions=True)
         worker.stop()
         await running
         await tools.http.close()
+
+
+@asynccontextmanager
+async def watching(tools: Tools, since: datetime) -> AsyncIterator[None]:
+    connections = tuple(tools.settings.connections.values())
+    watch = Watch(connections, tools.inbox, tools.platforms, since)
+    running = asyncio.create_task(watch.run(), name="watch")
+    running.add_done_callback(ended_by_itself)
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def ended_by_itself(watch: asyncio.Task[None]) -> None:
+    """It never does but by a bug, and the line goes on without it."""
+    if not watch.cancelled() and (error := watch.exception()):
+        logger.error("bug", task=watch.get_name(), exc_info=error)
 
 
 async def keep_catalogues(tools: Tools) -> None:
@@ -127,6 +152,7 @@ async def serve(settings: Settings, *, web: bool, work: bool) -> None:
     stopping = asyncio.Event()
     for number in SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    began = now()
     with listener(settings) if web else nullcontext() as address:
         inbox = await open_inbox(settings.database_url)
         gc.freeze()  # what is loaded by now stays for life: it is not walked over and over again
@@ -135,7 +161,7 @@ async def serve(settings: Settings, *, web: bool, work: bool) -> None:
                 if address:
                     group.create_task(listen(settings, inbox, stopping, address))
                 if work:
-                    group.create_task(work_until(settings, inbox, stopping))
+                    group.create_task(work_until(settings, inbox, stopping, began))
         finally:
             await inbox.close()
     logger.info("stopped")
@@ -168,6 +194,8 @@ async def listen(
     await http.close()
 
 
-async def work_until(settings: Settings, inbox: Inbox, stopping: asyncio.Event) -> None:
-    async with working(create_tools(settings, inbox), stopping.set):
+async def work_until(
+    settings: Settings, inbox: Inbox, stopping: asyncio.Event, began: datetime
+) -> None:
+    async with working(create_tools(settings, inbox), stopping.set, since=began):
         await stopping.wait()

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter
 
-from adapters.api import Api, OAuth
+from adapters.api import Api, Expected, OAuth
 from adapters.contract import (
     Adapter,
     Call,
@@ -63,6 +63,14 @@ def answer(_: Delivery, order: Order, outcome: Outcome) -> Sequence[Call]:
     return (Call(name=outcome, method="POST", path=f"/orders/{order.order_id}/{outcome}", json={}),)
 
 
+API = Api(
+    url="https://api.plain.example",
+    oauth=OAuth(url="https://api.plain.example/oauth/token"),
+    calls=(
+        Expected(name="answer", method="POST", path=r"/orders/[^/]+/\w+", body=dict, status=204),
+        Expected(name="fetch", method="GET", path="/.+"),
+    ),
+)
 PLAIN = Adapter(
     slug="plain",
     intermediary="Plain",
@@ -75,9 +83,7 @@ PLAIN = Adapter(
     identify=identify,
     parse=parse,
     answer=answer,
-    api=Api(
-        url="https://api.plain.example", oauth=OAuth(url="https://api.plain.example/oauth/token")
-    ),
+    api=API,
 )
 PAY = replace(PLAIN, slug="pay", intermediary="Pay", kind="payments", api=None)
 

@@ -13,13 +13,13 @@ from typing import Any
 import httpx
 
 from receiver.inbox import Inbox, open_inbox, search
-from receiver.sandbox import create_platform_api, create_sandbox
+from receiver.sandbox import create_platform, create_sandbox
 from receiver.serve import create_tools, working
 from receiver.serving import serving
 from receiver.settings.model import Connection, Pos, Settings
 from receiver.web import create_app
 from receiver.worker import Worker
-from tests.plain import PAY, PLAIN, SECRET, body, signed
+from tests.plain import API, PAY, PLAIN, SECRET, body, signed
 
 PATIENCE = 10.0
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading certificates takes a while, each time
@@ -132,7 +132,7 @@ async def line(
     clock = Clock()
     async with AsyncExitStack() as stack:
         till = await stack.enter_async_context(serving(create_sandbox(now=clock)))
-        platform = await stack.enter_async_context(serving(create_platform_api(bodies or {})))
+        platform = await stack.enter_async_context(serving(create_platform(API, bodies=bodies)))
         mitte = Pos(name="mitte", url=f"{till}/v1", api_key="sandbox", **(pos or {}))
         common: Json = {"secrets": (SECRET,), "stores": {"*": "mitte"}, "accept": "never"}
         plain: Json = {

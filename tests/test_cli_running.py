@@ -11,19 +11,26 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
 
 from adapters import ADAPTERS
-from adapters.contract import nothing
+from adapters.contract import Call, Outcome, nothing
 from receiver.cli.demo import everything
 from receiver.cli.demo.playing import Arrival, Seen, of_payment
-from receiver.cli.demo.recordings import read_all
+from receiver.cli.demo.recordings import Recording, read_all
 from receiver.cli.explain import Failure
+from receiver.http import Http
+from receiver.inbox import Inbox, open_inbox
+from receiver.inbox.migrate import migrate
+from receiver.pipeline.tools import now
+from receiver.platforms import Platforms
 from receiver.sandbox import create_sandbox
 from receiver.serving import serving
+from receiver.settings import load
+from receiver.tokens import Tokens, vault
 from tests.commands import PATIENCE, PROGRAM, ROOT, Desk, desk, ended, logged, process
 from tests.plain import body, order, payment, signed
 from tests.running import Line, eventually, line
@@ -294,6 +301,58 @@ async def test_sandbox_on_a_taken_port(tmp_path: Path) -> None:
     assert err.endswith("Address already in use; use another --port\n")
 
 
+async def test_sandbox_with_platforms(tmp_path: Path) -> None:
+    """What it prints is a set-up that works: every answer to every platform is taken there."""
+    with sandbox(tmp_path, "--port", "0", "--platforms") as running:
+        said = await asyncio.to_thread(printed_variables, running)
+        found, _ = load({**said, "SECRET_KEY": "k" * 32}, ADAPTERS, directory=tmp_path)
+        calls = {
+            recording.adapter.slug: demo_answers(recording) for recording in read_all(ADAPTERS)
+        }
+        assert set(found.connections) == {slug for slug, adapter in ADAPTERS.items() if adapter.api}
+        box = await open_box(tmp_path)
+        platforms = Platforms(Http(), now, Tokens(vault(box, found.secret_key)))
+        for slug, connection in found.connections.items():
+            for call in calls[slug]:
+                await platforms.call(connection, call)
+            reply = await platforms.http.send(
+                "GET", f"{connection.api_url}/_sandbox/calls", headers={}
+            )
+            told = json.loads(reply.body)
+            assert [row["wrong"] for row in told] == [[] for _ in told]
+            assert sum(row["call"] != "token" for row in told) == len(calls[slug])
+        await platforms.http.close()
+        await box.close()
+        await stopped(running)
+
+
+def printed_variables(running: subprocess.Popen[str]) -> dict[str, str]:
+    """All that it prints until it says on the other stream where to look."""
+    assert running.stdout is not None
+    assert running.stderr is not None
+    running.stderr.readline()
+    lines: list[str] = []
+    while not lines or not lines[-1].startswith("WOOCOMMERCE_CLIENT_SECRET"):
+        lines.append(running.stdout.readline().rstrip())
+    return dict(line.split("=", 1) for line in lines)
+
+
+def demo_answers(recording: Recording) -> list[Call]:
+    order = recording.order
+    return [
+        call
+        for outcome in get_args(Outcome)
+        if order
+        for call in recording.adapter.answer(recording.delivery, order, outcome)
+    ]
+
+
+async def open_box(folder: Path) -> Inbox:
+    url = f"sqlite:///{folder / 'box.db'}"
+    migrate(url)
+    return await open_inbox(url)
+
+
 # demo
 
 
@@ -316,6 +375,9 @@ async def test_demo_once(tmp_path: Path) -> None:
         if ADAPTERS[slug].kind == "orders":
             assert arrival["total"] > 0
             assert bool(arrival["told"]) == (ADAPTERS[slug].answer is not nothing)
+    told = {arrival["platform"]: arrival["told"] for arrival in said["deliveries"]}
+    assert told["uber_eats"] == ["accept"]
+    assert told["lieferando"] == ["sent-to-pos-success"]
     kinds = [ADAPTERS[arrival["platform"]].kind for arrival in said["deliveries"]]
     assert kinds == sorted(kinds, reverse=True)
     assert "Traceback" not in err
@@ -362,6 +424,27 @@ main()
     (arrival,) = json.loads(out)["deliveries"]
     assert arrival["why"].startswith("its order does not stand at OktoPOS: ")
     assert f"receiver: stripe payment_intent.succeeded: {arrival['why']}" in err
+
+
+async def test_demo_says_what_a_platform_would_not_take(tmp_path: Path) -> None:
+    program = """
+import dataclasses
+import receiver.cli.setup
+from adapters import ADAPTERS
+glovo = ADAPTERS["glovo"]
+def answer(*said):
+    return [dataclasses.replace(call, json={"status": "DONE"}) for call in glovo.answer(*said)]
+receiver.cli.setup.ADAPTERS = {"glovo": dataclasses.replace(glovo, answer=answer)}
+from receiver.__main__ import main
+main()
+"""
+    code, out, err = demo(tmp_path, "--once", "--json", program=[sys.executable, "-c", program])
+    assert code == 1
+    (arrival,) = json.loads(out)["deliveries"]
+    assert arrival["told"] == []
+    assert "the platform was not told" in arrival["why"]
+    assert "/status: body.status: Input should be 'ACCEPTED'" in arrival["why"]
+    assert arrival["why"] in err
 
 
 @pytest.mark.parametrize(

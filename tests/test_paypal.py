@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from adapters.contract import Delivery, Ignored, PaymentUpdate, Rejected, Unreadable
 from adapters.paypal import ADAPTER, VERDICTS
+from receiver.cli.stand_ins import SILENT
 from receiver.payments import Standing, standing_after
-from receiver.sandbox import create_platform_api
+from receiver.sandbox import create_platform
 from receiver.serving import serving
 from receiver.settings import BadSettings, load
 from tests.goldens import SECRET, Fixture, name, of
@@ -276,7 +277,7 @@ async def test_its_certificate_comes_over_the_wire(tmp_path: Path) -> None:
     path = ADAPTER.certificate_at(signed).removeprefix("https://api.paypal.com")
     shelf = {path: signed.certificate or b""}
     async with (
-        serving(create_platform_api({}, certificates=shelf)) as url,
+        serving(create_platform(SILENT, certificates=shelf)) as url,
         receiving(tmp_path, adapter=ADAPTER, api_url=url) as run,
     ):
         for body, status in ((signed.body, 200), (signed.body + b" ", 401)):

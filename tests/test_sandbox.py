@@ -11,7 +11,7 @@ from typing import Any, get_args
 import httpx
 import pytest
 
-from receiver.sandbox import create_platform_api, create_sandbox
+from receiver.sandbox import create_sandbox
 from receiver.sandbox.faults import Kind, OperationPath
 from receiver.sandbox.operations import OPERATIONS
 from receiver.serving import serving
@@ -639,93 +639,3 @@ async def test_sandboxes_share_nothing() -> None:
 def test_every_kind_of_fault_is_tested() -> None:
     tested = {"slow", "fail", "forbid", "drop", "drop_after", "retry_after", "garbage", "no_id"}
     assert set(get_args(Kind)) == tested
-
-
-# A platform's API
-
-BODIES = {"/v1/orders/4711": b'{"id": "4711"}'}
-
-
-@pytest.fixture
-async def platform() -> AsyncIterator[httpx.AsyncClient]:
-    async with (
-        serving(create_platform_api(BODIES)) as url,
-        httpx.AsyncClient(base_url=url) as client,
-    ):
-        yield client
-
-
-async def sign_in(platform: httpx.AsyncClient) -> None:
-    answer = (await platform.post("/oauth/v2/token", data={"client_secret": "s3cret"})).json()
-    assert answer["expires_in"] == 3600
-    platform.headers["Authorization"] = f"{answer['token_type']} {answer['access_token']}"
-
-
-async def test_platform_hands_out_bodies(platform: httpx.AsyncClient) -> None:
-    await sign_in(platform)
-    answer = await platform.get("/v1/orders/4711?expand=carts")
-    assert answer.content == BODIES["/v1/orders/4711"]
-    assert answer.headers["content-type"] == "application/json"
-    assert (await platform.get("/v1/orders/4712")).status_code == 404
-
-
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH"])
-async def test_platform_wants_a_token(platform: httpx.AsyncClient, method: str) -> None:
-    path = "/v1/orders/4711"
-    assert (await platform.request(method, path)).status_code == 401
-    basic = {"Authorization": "Basic eDp5"}
-    assert (await platform.request(method, path, headers=basic)).status_code == 401
-
-
-async def test_platform_wants_the_headers_it_is_told_to() -> None:
-    proof = {"authorization": "", "x-shop": "me-"}
-    async with (
-        serving(create_platform_api(BODIES, proof)) as url,
-        httpx.AsyncClient(base_url=url) as client,
-    ):
-        for key, shop, status in [
-            ("key", "me-1", 200),
-            ("key", "you", 401),
-            ("", "me-1", 401),
-            ("key", None, 401),
-        ]:
-            headers = {"authorization": key} | ({"x-shop": shop} if shop else {})
-            answer = await client.get("/v1/orders/4711", headers=headers)
-            assert answer.status_code == status
-
-
-async def test_platform_shows_its_certificates_to_anyone() -> None:
-    certificates: dict[str, bytes] = {}
-    async with (
-        serving(create_platform_api(BODIES, certificates=certificates)) as url,
-        httpx.AsyncClient(base_url=url) as client,
-    ):
-        assert (await client.get("/certs/1")).status_code == 401
-        certificates["/certs/1"] = b"-----BEGIN CERTIFICATE-----"
-        assert (await client.get("/certs/1")).content == certificates["/certs/1"]
-        assert (await client.post("/certs/1")).status_code == 401
-
-
-@pytest.mark.parametrize(
-    "path", ["/oauth/v2/token", "/oauth2/token", "/v2/oauth/token", "/v1/oauth2/token"]
-)
-async def test_platform_token_addresses(platform: httpx.AsyncClient, path: str) -> None:
-    assert "access_token" in (await platform.post(path)).json()
-
-
-async def test_platform_lists_calls(platform: httpx.AsyncClient) -> None:
-    await sign_in(platform)
-    for method in ("POST", "PUT", "PATCH"):
-        answer = await platform.request(method, "/accept?x=1", json={"reason": "ok"})
-        assert (answer.status_code, answer.content) == (204, b"")
-    calls = (await platform.get("/_sandbox/calls")).json()
-    assert calls[0] == {
-        "method": "POST",
-        "path": "/oauth/v2/token",
-        "query": "",
-        "status": 200,
-        "body": "",
-    }
-    assert [call["method"] for call in calls[1:]] == ["POST", "PUT", "PATCH"]
-    assert calls[1]["query"] == "x=1"
-    assert calls[1]["body"] == '{"reason":"ok"}'

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.api import Credentials
+from adapters.apis.wolt import KEY
 from adapters.contract import (
     Ack,
     Cancellation,
@@ -24,7 +25,7 @@ from adapters.contract import (
 )
 from adapters.payload import Tree
 from adapters.sums import ours, worth
-from adapters.wolt import ADAPTER, KEY, dishes, fee, price
+from adapters.wolt import ADAPTER, dishes, fee, price
 from tests.goldens import SECRET, Fixture, of
 
 Json = dict[str, Any]

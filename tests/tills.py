@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 
 from receiver.inbox import open_inbox
-from receiver.sandbox import create_platform_api, create_sandbox
+from receiver.sandbox import create_platform, create_sandbox
 from receiver.serve import create_tools, working
 from receiver.serving import serving
 from receiver.settings.model import Connection, Pos
 from receiver.web import create_app
-from tests.plain import PAY, PLAIN, SECRET, order
+from tests.plain import API, PAY, PLAIN, SECRET, order
 from tests.running import NO_TLS, Clock, Json, Line, settings
 
 STORES = {"*": "mitte", "n": "nord"}
@@ -48,7 +48,7 @@ async def tills(
             for app in (
                 create_sandbox(now=clock),
                 create_sandbox(now=clock),
-                create_platform_api({}),
+                create_platform(API),
             )
         ]
         made = settings(

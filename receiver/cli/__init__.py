@@ -7,7 +7,18 @@ from __future__ import annotations
 
 import typer
 
-from receiver.cli import articles, check, deliveries, demo, pos, process, quarantine, replay, report
+from receiver.cli import (
+    articles,
+    check,
+    deliveries,
+    demo,
+    pos,
+    process,
+    quarantine,
+    reconcile,
+    replay,
+    report,
+)
 from receiver.cli.explain import Explaining
 
 app = typer.Typer(
@@ -25,6 +36,7 @@ for name, command in (
     ("demo", demo.demo),
     ("sandbox", process.sandbox),
     ("replay", replay.replay),
+    ("reconcile", reconcile.reconcile),
     ("report", report.report),
 ):
     app.command(name)(command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Annotated
 
@@ -9,9 +10,11 @@ import typer
 
 from receiver import log
 from receiver import serve as serving_process
+from receiver.cli import setup
 from receiver.cli.explain import Failure
 from receiver.cli.setup import run, settings, settings_and_warnings, until_signal
 from receiver.cli.shown import Json, print_json
+from receiver.cli.stand_ins import StandIn, stand_in, together
 from receiver.inbox import by_hand
 from receiver.inbox import migrate as migration
 from receiver.inbox.dialect import sqlite_path
@@ -83,19 +86,28 @@ def sandbox(
     host: Annotated[str, typer.Option(help="Interface to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8090,
     api_key: Annotated[str, typer.Option(help="The key it asks for.")] = "sandbox",
+    platforms: Annotated[
+        bool, typer.Option("--platforms", help="Stand in for the platforms' APIs as well.")
+    ] = False,
 ) -> None:
     """A stand-in for OktoPOS to try things with, until Ctrl-C; it forgets everything then."""
-    run(stand_in(host, port, api_key))
+    found = [stand_in(adapter, "sandbox") for adapter in setup.ADAPTERS.values() if platforms]
+    run(standing_in(host, port, api_key, [each for each in found if each]))
 
 
-async def stand_in(host: str, port: int, api_key: str) -> None:
+async def standing_in(host: str, port: int, api_key: str, stand_ins: Sequence[StandIn]) -> None:
     async with AsyncExitStack() as stack:
-        app = create_sandbox(api_key)
+        till = create_sandbox(api_key)
+        app = together({each.adapter.slug: each for each in stand_ins}, till)
         try:
             url = await stack.enter_async_context(serving(app, host=host, port=port))
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise Failure(f"cannot listen on {host}:{port}: {reason}; use another --port") from None
         typer.echo(f"OKTOPOS_URL={url}/v1\nOKTOPOS_API_KEY={api_key}")
+        for each in stand_ins:
+            typer.echo("\n".join(f"{name}={text}" for name, text in each.variables(url).items()))
         typer.echo(f"what it holds: {url}/_sandbox/orders; Ctrl-C ends it", err=True)
+        if stand_ins:
+            typer.echo(f"what a platform was told: {url}/<slug>/_sandbox/calls", err=True)
         await until_signal()

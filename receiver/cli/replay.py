@@ -20,9 +20,10 @@ from receiver.certificates import place
 from receiver.cli.explain import FAILED, Failure, complain
 from receiver.cli.setup import run, settings
 from receiver.cli.shown import Json, console, plain, print_json
+from receiver.cli.stand_ins import SILENT
 from receiver.http import Http, NoAnswer, NotSent
 from receiver.pipeline.tools import now
-from receiver.sandbox import create_platform_api
+from receiver.sandbox import create_platform
 from receiver.serving import serving
 from receiver.settings import Settings, rules
 from receiver.settings.model import Connection
@@ -177,7 +178,7 @@ async def show_certificates(deliveries: Sequence[Prepared], stack: AsyncExitStac
             origin = (parts.hostname or "", parts.port or 80)
             shown.setdefault(origin, {})[parts.path] = one.delivery.certificate
     for (host, port), certificates in shown.items():
-        app = create_platform_api({}, certificates=certificates)
+        app = create_platform(SILENT, certificates=certificates)
         try:
             await stack.enter_async_context(serving(app, host=host, port=port))
         except OSError as error:

@@ -1,6 +1,6 @@
-"""The strict OktoPOS stand-in, and a stand-in for the platforms' APIs: nothing real behind them."""
+"""The strict stand-ins, for OktoPOS and for the platforms' APIs: nothing real behind them."""
 
 from receiver.sandbox.app import create_sandbox
-from receiver.sandbox.platforms import BEARER, create_platform_api
+from receiver.sandbox.platforms import create_platform
 
-__all__ = ["BEARER", "create_platform_api", "create_sandbox"]
+__all__ = ["create_platform", "create_sandbox"]

@@ -1,4 +1,4 @@
-"""What can go wrong on the way to a POS, on demand."""
+"""What can go wrong on the way to a POS or a platform, on demand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
@@ -34,21 +34,29 @@ Kind = Literal[
     "garbage",  # does as told, answers 200 with what is not JSON
     "no_id",  # does as told; a 409 does not name the internalId
 ]
+OnePlanned = TypeVar("OnePlanned", bound="Planned")
 GARBAGE = "<html><body>It works!</body></html>"
 
 
-class Fault(BaseModel):
+class Planned(BaseModel):
+    """What is to go wrong, with which call and how often."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    kind: Kind
-    path: OperationPath | None = None  # None: every call
+    kind: str
+    path: str | None = None  # None: every call
     times: Annotated[int, Field(ge=1)] | None = None  # None: until taken away
     seconds: Annotated[int | float, Field(ge=0)] = 1  # how late, or what Retry-After says
     status: Annotated[int, Field(ge=400, le=599)] | None = None
+
+
+class Fault(Planned):
+    kind: Kind
+    path: OperationPath | None = None
     envelope: bool = True
 
 
-def take(faults: Sequence[Fault], path: str) -> tuple[Fault | None, Sequence[Fault]]:
+def take(faults: Sequence[OnePlanned], path: str) -> tuple[OnePlanned | None, Sequence[OnePlanned]]:
     """The first fault that concerns a call to `path`, and the faults that are left."""
     for place, fault in enumerate(faults):
         if fault.path in (None, path):
@@ -56,7 +64,7 @@ def take(faults: Sequence[Fault], path: str) -> tuple[Fault | None, Sequence[Fau
     return None, faults
 
 
-def used_once(fault: Fault) -> Sequence[Fault]:
+def used_once(fault: OnePlanned) -> Sequence[OnePlanned]:
     if fault.times is None:
         return (fault,)
     left = fault.times - 1
@@ -92,14 +100,14 @@ def hushed(fault: Fault | None, refused: Refused) -> Refused:
     return refused
 
 
-def afterwards(fault: Fault | None, answer: Response) -> Response:
+def afterwards(fault: Planned | None, answer: Response) -> Response:
     """What is left of the answer of a call that was performed."""
     match fault:
-        case Fault(kind="slow"):
+        case Planned(kind="slow"):
             return Late(answer, fault.seconds)
-        case Fault(kind="drop_after"):
+        case Planned(kind="drop_after"):
             return Dropped()
-        case Fault(kind="garbage"):
+        case Planned(kind="garbage"):
             return Response(GARBAGE, media_type="text/html")
     return answer
 

@@ -35,7 +35,7 @@ class Arrival:
     oktopos_id: int | None = None
     total: int | None = None  # minor units
     tip: int | None = None  # minor units
-    told: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()  # by the names of its own pages
     outcome: str = ""
     why: str | None = None
 
@@ -115,6 +115,14 @@ async def look(stage: Stage) -> Seen:
 
 
 def judged(sent: Arrival, recording: Recording, seen: Seen, *, waited: bool) -> Arrival:
+    """A call that does not fit what the platform documents is as bad as an order that is lost."""
+    found = arrived(sent, recording, seen, waited=waited)
+    calls = [call for call in seen.calls.get(sent.platform, ()) if call["wrong"]]
+    refused = [f"{call['method']} {call['path']}: {', '.join(call['wrong'])}" for call in calls]
+    return replace(found, why="; ".join(filter(None, (found.why, *refused))) or None)
+
+
+def arrived(sent: Arrival, recording: Recording, seen: Seen, *, waited: bool) -> Arrival:
     if not 200 <= sent.answer < 300:
         return replace(sent, outcome="not taken", why=f"it was answered {sent.answer}")
     if recording.order:
@@ -134,14 +142,14 @@ def of_order(sent: Arrival, recording: Recording, order: Order, seen: Seen) -> A
     body = held["order"]
     total = cents(body["payment"]["price"])
     tip = sum(cents(each["price"]) for each in body.get("tipTransactions", ()))
-    calls = recording.adapter.answer(recording.delivery, order, "created")
-    told = tuple(call.name for call in calls if was_made(call, seen.calls[sent.platform]))
     meant = sum(each.amount for each in order.tips if each.owner is Owner.RESTAURANT)
+    calls = recording.adapter.answer(recording.delivery, order, "created")
+    made = seen.calls.get(sent.platform, ())
     wrong = {
         f"the total is {total} cents, the platform states {order.total}": total
         != (total if order.total is None else order.total),
         f"the tip is {tip} cents, not {meant}": tip != meant,
-        "the platform was not told": len(told) < len(calls),
+        "the platform was not told": not all(was_made(call, made) for call in calls),
         f"it is {job['state']}: {job['reason']}": job["state"] != "done",
     }
     return replace(
@@ -149,7 +157,7 @@ def of_order(sent: Arrival, recording: Recording, order: Order, seen: Seen) -> A
         oktopos_id=held["internalId"],
         total=total,
         tip=tip or None,
-        told=told,
+        told=tuple(str(row["call"]) for row in made if is_answer(row)),
         outcome=f"{body['status']}: {held['orderId']}",
         why="; ".join(text for text, is_so in wrong.items() if is_so) or None,
     )
@@ -184,11 +192,17 @@ def of_payment(
     )
 
 
+def is_answer(row: Row) -> bool:
+    """Neither a fetch nor a request for a token; and taken."""
+    asked = row["method"] == "GET" or row["call"] == "token"
+    return not asked and 200 <= (row["status"] or 0) < 300
+
+
 def was_made(call: Call, calls: Sequence[Row]) -> bool:
     return any(
         (row["method"], unquote(row["path"])) == (call.method, unquote(call.path))
-        and row["status"] < 300
         for row in calls
+        if is_answer(row)
     )
 
 

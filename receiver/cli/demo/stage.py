@@ -7,19 +7,18 @@ import json
 import secrets
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adapters.api import Api, Credentials
 from receiver.cli.demo.recordings import Recording
+from receiver.cli.stand_ins import stand_in, together
 from receiver.http import Http
 from receiver.inbox import Inbox, open_inbox
 from receiver.inbox.migrate import migrate
-from receiver.pipeline.tools import now
-from receiver.sandbox import BEARER, create_platform_api, create_sandbox
+from receiver.sandbox import create_sandbox
 from receiver.serve import create_tools, working
 from receiver.serving import serving
 from receiver.settings import Settings, load
@@ -48,14 +47,15 @@ async def set_up(shown: Sequence[Recording]) -> AsyncIterator[Stage]:
         key = secrets.token_hex(16)
         certificates: dict[str, bytes] = {}
         till = await stack.enter_async_context(serving(create_sandbox(key)))
-        apis = {
-            recording.adapter.slug: await stack.enter_async_context(
-                serving(create_platform_api(recording.bodies, proof(adapter.api), certificates))
-            )
-            for recording in shown
-            if (adapter := recording.adapter).api or adapter.certificate_at
-        }
-        settings = configured(shown, folder, till, key, apis)
+        seed = secrets.token_hex(32)
+        bodies = {path: body for each in shown for path, body in each.bodies.items()}
+        made = [stand_in(each.adapter, seed, bodies, certificates) for each in shown]
+        platforms = {each.adapter.slug: each for each in made if each}
+        base = await stack.enter_async_context(serving(together(platforms)))
+        apis = {slug: f"{base}/{slug}" for slug in platforms}
+        settings = configured(
+            shown, folder, till, key, [each.variables(base) for each in platforms.values()]
+        )
         migrate(settings.database_url)
         inbox = await open_inbox(settings.database_url)
         stack.push_async_callback(inbox.close)
@@ -67,15 +67,12 @@ async def set_up(shown: Sequence[Recording]) -> AsyncIterator[Stage]:
         yield Stage(settings, inbox, http, receiver, till, apis, certificates)
 
 
-def proof(api: Api | None) -> Mapping[str, str]:
-    """What each call must carry: a token that is got first, or the headers of its own."""
-    if api is None or api.oauth:
-        return BEARER
-    return dict.fromkeys(api.headers(Credentials(*["demo"] * 4), now()), "")
-
-
 def configured(
-    shown: Sequence[Recording], folder: Path, till: str, key: str, apis: Mapping[str, str]
+    shown: Sequence[Recording],
+    folder: Path,
+    till: str,
+    key: str,
+    apis: Iterable[Mapping[str, str]],
 ) -> Settings:
     """As anyone would configure it: by variables, of this demo alone."""
     port = free_port()
@@ -90,17 +87,12 @@ def configured(
         "OKTOPOS_UNKNOWN_ARTICLE": "name",
     }
     for recording in shown:
-        slug = recording.adapter.slug
-        prefix = slug.upper()
+        prefix = recording.adapter.slug.upper()
         environ[f"{prefix}_SECRETS"] = secrets.token_hex(32)
-        environ[f"{prefix}_API_KEY"] = secrets.token_hex(16)
-        if slug in apis:
-            environ |= {
-                f"{prefix}_CLIENT_ID": "demo",
-                f"{prefix}_CLIENT_SECRET": secrets.token_hex(16),
-                f"{prefix}_API_URL": apis[slug],
-                f"{prefix}_TOKEN_URL": f"{apis[slug]}/oauth/token",
-            }
+        if recording.adapter.api:
+            environ[f"{prefix}_API_KEY"] = secrets.token_hex(16)  # some prove deliveries by it
+    for variables in apis:
+        environ |= variables
     adapters = {recording.adapter.slug: recording.adapter for recording in shown}
     return load(environ, adapters, directory=folder)[0]
 

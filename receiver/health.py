@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from receiver import metrics
 from receiver.inbox import Inbox, search
-from receiver.inbox.migrate import newest, revision
+from receiver.inbox.migrate import known, newest, revision
 from receiver.inbox.records import StoreUnavailable
 from receiver.inbox.tables import STANDING_STATES
 from receiver.settings.model import Settings
@@ -45,7 +45,9 @@ class Health:
                 found = await self.inbox.read(revision)
         except AWAY:
             return ["the database does not answer"]
-        return [] if found == self.newest else ["the database is not migrated: receiver migrate"]
+        if found == self.newest or (found and not known(found)):  # of a later version: beside us
+            return []
+        return ["the database is not migrated: receiver migrate"]
 
     async def metrics(self, request: Request) -> Response:
         if not self.may_read(request):

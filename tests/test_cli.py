@@ -22,6 +22,7 @@ from receiver.inbox.by_hand import transaction
 from receiver.inbox.quarantine import Suspect
 from receiver.inbox.records import ms
 from tests.commands import PLATFORMS, ROOT, Desk, call, delivery, desk, said, stand
+from tests.databases import postgresql_only
 from tests.plain import PLAIN, SECRET, body, cancellation, order
 
 OTHER_SECRET = "another-secret-for-tests"
@@ -213,6 +214,24 @@ def test_migrate(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = said("migrate"), said("migrate")
     assert first["before"] is None
     assert first["after"] == second["before"] == second["after"]
+
+
+@postgresql_only
+def test_migrate_past_a_pool(
+    monkeypatch: pytest.MonkeyPatch, at_desk: Desk, empty_url: str
+) -> None:
+    """Behind DATABASE_URL there is none that could be migrated."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql://user@127.0.0.1:9/box")
+    monkeypatch.setenv("DIRECT_DATABASE_URL", empty_url.replace("+psycopg", ""))
+    assert said("migrate")["before"] is None
+    assert call("migrate").stdout.endswith(": nothing to do\n")
+
+
+@pytest.mark.usefixtures("at_desk")
+def test_a_direct_address_beside_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIRECT_DATABASE_URL", "postgresql://user@127.0.0.1:9/box")
+    (problem,) = said("check", code=3)["problems"]
+    assert problem.startswith("DIRECT_DATABASE_URL: is set while DATABASE_URL is an SQLite file")
 
 
 @pytest.mark.usefixtures("at_desk")

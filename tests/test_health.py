@@ -18,7 +18,7 @@ from receiver.inbox import open_inbox, search
 from receiver.serving import serving
 from receiver.web import create_app
 from tests.plain import body, order
-from tests.receiving import receiving
+from tests.receiving import Receiving, receiving
 from tests.running import line, settings
 
 pytestmark = pytest.mark.anyio
@@ -75,11 +75,22 @@ async def test_not_migrated(tmp_path: Path) -> None:
         await inbox.close()
 
 
-async def test_migrated_by_another_version(tmp_path: Path) -> None:
+async def revised(run: Receiving, to: str) -> None:
+    change = f"UPDATE alembic_version SET version_num = '{to}'"
+    await run.inbox.write(lambda box: box.exec_driver_sql(change))
+
+
+async def test_of_an_earlier_version(tmp_path: Path) -> None:
     async with receiving(tmp_path) as run:
-        older = "UPDATE alembic_version SET version_num = '0000'"
-        await run.inbox.write(lambda box: box.exec_driver_sql(older))
+        await revised(run, "0001")
         assert said(await run.client.get("/readyz")) == (503, NOT_MIGRATED)
+
+
+async def test_of_a_later_version_it_goes_on(tmp_path: Path) -> None:
+    """While the next version is rolled out the old one works beside it, in the new shape."""
+    async with receiving(tmp_path) as run:
+        await revised(run, "9999")
+        assert said(await run.client.get("/readyz"))[0] == 200
 
 
 async def test_the_database_is_away(tmp_path: Path) -> None:

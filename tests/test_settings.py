@@ -45,6 +45,7 @@ def test_a_small_set_up_is_complete() -> None:
 
 
 EVERYTHING = {
+    "DIRECT_DATABASE_URL": "postgres://user@db.example/receiver",
     "DATABASE_URL": "postgres://user:pass%40Word@db.example:5432/receiver?sslmode=require",
     "PORT": "0",
     "HOST": "127.0.0.1",
@@ -88,6 +89,7 @@ def test_the_process_can_be_set_by_the_environment() -> None:
     assert settings.database_url == (
         "postgresql+psycopg://user:pass%40Word@db.example:5432/receiver?sslmode=require"
     )
+    assert settings.direct_database_url == "postgresql+psycopg://user@db.example/receiver"
     assert (settings.port, settings.host) == (0, "127.0.0.1")
     assert settings.public_url == "https://hooks.example.de"
     assert settings.secret_key == (SECRET, OTHER)
@@ -151,7 +153,8 @@ def test_a_refresh_token_is_offered_where_it_is_of_use() -> None:
 
 def everything_secret(settings: Settings) -> list[str]:
     """The values that nobody may see."""
-    told = [settings.database_url, settings.console_password, settings.metrics_token]
+    told = [settings.database_url, settings.direct_database_url]
+    told += [settings.console_password, settings.metrics_token]
     pos = [each.api_key for each in settings.pos.values()]
     lists = [settings.secret_key, *(each.secrets for each in settings.connections.values())]
     more = [

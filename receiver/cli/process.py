@@ -69,7 +69,8 @@ def demand_box(url: str) -> None:
 
 def migrate(as_json: Json = False) -> None:
     """Bring the database to the shape this version needs."""
-    url = settings().database_url
+    found_settings = settings()
+    url = found_settings.direct_database_url or found_settings.database_url
     found = by_hand.trouble(url)
     if found and not found.migrating_helps:
         raise by_hand.NotMigrated(found.text)

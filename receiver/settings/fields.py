@@ -62,6 +62,10 @@ class ProcessFields(Fields):
         description="where everything is kept: sqlite:///path or postgresql://user:password@host/name",
         validate_default=True,
     )
+    direct_database_url: Annotated[str, AfterValidator(rules.database_url)] | None = Field(
+        None,
+        description="for receiver migrate, where DATABASE_URL leads through a pool of connections",
+    )
     port: int = Field(8080, ge=0, le=65535, description="port to listen on")
     host: str = Field("0.0.0.0", description="interface to listen on")  # noqa: S104
     public_url: Address | None = Field(
@@ -100,6 +104,13 @@ class ProcessFields(Fields):
                 "is an SQLite file, and this disk is emptied at every restart (DYNO is set);"
                 " use a PostgreSQL address"
             )
+        return value
+
+    @field_validator("direct_database_url")
+    @classmethod
+    def leads_to_the_same(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and str(info.data.get("database_url")).startswith(rules.SQLITE):
+            raise ValueError("is set while DATABASE_URL is an SQLite file; unset it")
         return value
 
     @field_validator("secret_key")

@@ -99,6 +99,7 @@ class Connection:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     database_url: str = field(repr=False)  # holds a password
+    direct_database_url: str | None = field(default=None, repr=False)  # past a pool, to migrate
     host: str
     port: int
     public_url: str

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, select
 
 from adapters.contract import Delivery
-from receiver.inbox.claim import delivery
+from receiver.inbox.made import delivery
 from receiver.inbox.records import ms
 from receiver.inbox.sql import insert_many
 from receiver.inbox.tables import quarantine

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from adapters.contract import Delivery
-from receiver.inbox.claim import delivery
+from receiver.inbox.made import delivery
 from receiver.inbox.records import OrderRecord, PaymentRecord, State, moment, ms, storable
 from receiver.inbox.tables import (
     ATTENTION,

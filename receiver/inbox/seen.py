@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, select
 
 from adapters.contract import Delivery
-from receiver.inbox.claim import delivery
+from receiver.inbox.made import delivery
 from receiver.inbox.records import moment, ms
 from receiver.inbox.tables import STANDING_STATES, among, deliveries, jobs, orders
 

@@ -26,6 +26,7 @@ PRAGMAS = (
     "PRAGMA journal_size_limit = 67108864",
     "PRAGMA temp_store = MEMORY",
     "PRAGMA mmap_size = 0",
+    "PRAGMA secure_delete = ON",  # what is purged is overwritten, not just let go of
 )
 
 

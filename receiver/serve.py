@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager, contextmanager, nullcontext
 import uvicorn
 from starlette.types import ASGIApp
 
-from receiver import catalogue, log
+from receiver import catalogue, log, retention
 from receiver.http import Http
 from receiver.inbox import Inbox, open_inbox
 from receiver.inbox.dialect import sqlite_path
@@ -100,12 +100,17 @@ async def working(tools: Tools, ended: Callable[[], None] = lambda: None) -> Asy
     worker = Worker(tools)
     running = asyncio.create_task(worker.run(), name="worker")
     running.add_done_callback(lambda _: ended())
-    syncing = asyncio.create_task(keep_catalogues(tools), name="articles")
+    purging = retention.keep_up(tools.inbox, tools.settings.retention_days, tools.clock)
+    beside = [
+        asyncio.create_task(keep_catalogues(tools), name="articles"),
+        asyncio.create_task(purging, name="retention"),
+    ]
     try:
         yield worker
     finally:
-        syncing.cancel()
-        await asyncio.gather(syncing, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         worker.stop()
         await running
         await tools.http.close()

@@ -28,7 +28,7 @@ OTHER_SECRET = "another-secret-for-tests"
 COMMANDS: Mapping[str, set[str]] = {
     "": {
         "serve", "worker", "migrate", "check", "demo", "sandbox", "deliveries", "replay", "pos",
-        "quarantine", "articles", "report",
+        "quarantine", "articles", "report", "purge",
     },
     "articles": {"sync", "list", "map", "import", "export"},
     "deliveries": {"list", "show", "replay", "hold", "discard"},

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +221,30 @@ def test_of_several_workers_one_does_it(box: Box) -> None:
     assert not claimed(later(minutes=59))
     assert claimed(later(minutes=60))
     assert not claimed(later(minutes=61))
+
+
+@pytest.mark.parametrize("first", ["purge", "replay"])
+def test_on_postgresql_a_replay_at_the_same_moment(first: str, tmp_path: Path) -> None:
+    """Whoever comes second sees what the first has done, and leaves it so."""
+    with (
+        database("postgresql", tmp_path) as url,
+        opened(url) as box,
+        opened(url) as other,
+        ThreadPoolExecutor() as threads,
+    ):
+        keep(box)
+        box.settle(box.one())
+        purges = partial(purge.purge, ids=[1], now=NOW)
+        replays = partial(operate.act, name="replay", ids=[1], now=NOW)
+        with box.engine.begin() as connection:
+            (purges if first == "purge" else replays)(connection)
+            second = threads.submit(other.do, replays if first == "purge" else purges)
+            assert wait([second], timeout=0.3).not_done == {second}
+        if first == "purge":
+            assert second.result() == [operate.Done(1, "done", moved=False, purged=True)]
+        else:
+            assert second.result() == 0
+            assert bytes(box.rows("deliveries")[0]["body"]) == NAME.encode()
 
 
 def test_it_is_overwritten_in_the_file(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from receiver.cli import articles, check, deliveries, demo, pos, process, quarantine, replay, report
 from receiver.cli.explain import Explaining
+from receiver.cli.purge import purge
 
 app = typer.Typer(
     cls=Explaining,
@@ -26,6 +27,7 @@ for name, command in (
     ("sandbox", process.sandbox),
     ("replay", replay.replay),
     ("report", report.report),
+    ("purge", purge),
 ):
     app.command(name)(command)
 app.add_typer(articles.app, name="articles")

@@ -19,7 +19,7 @@ JobIds = Annotated[
     list[int], typer.Argument(min=1, max=2**63 - 1, metavar="ID", help="As in the list.")
 ]
 PIPE_WIDTH = 200  # columns, where no terminal says how wide it is
-TIMES = ("received_at", "due_at", "since", "updated_at", "probe_at", "at")
+TIMES = ("received_at", "due_at", "since", "updated_at", "probe_at", "purged_at", "at")
 
 
 def console(*, to_stderr: bool = False) -> Console:
@@ -67,3 +67,7 @@ def local(milliseconds: int | None) -> str:
 
 def money(cents: int | None) -> str:
     return "" if cents is None else f"{cents // 100}.{cents % 100:02d}"
+
+
+def counted(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}"

@@ -22,6 +22,7 @@ from receiver.inbox.claim import delivery
 from receiver.inbox.records import OrderRecord, PaymentRecord, State, moment, ms, storable
 from receiver.inbox.tables import (
     STANDING_STATES,
+    UNPURGED,
     among,
     attempts,
     deliveries,
@@ -141,7 +142,8 @@ def listing(
 
 def detail(connection: Connection, job_id: int) -> dict[str, Any] | None:
     """One job with its delivery and its attempts, oldest first."""
-    query = select(jobs, deliveries.c.delivery_id, deliveries.c.received_at, deliveries.c.arrivals)
+    names = ("delivery_id", "received_at", "arrivals", "purged_at")
+    query = select(jobs, *(deliveries.c[name] for name in names))
     found = connection.execute(
         query.join(deliveries, deliveries.c.id == jobs.c.delivery).where(jobs.c.id == job_id)
     )
@@ -155,8 +157,8 @@ def detail(connection: Connection, job_id: int) -> dict[str, Any] | None:
 
 
 def request_of(connection: Connection, job_id: int) -> tuple[str, Any] | None:
-    """The connection and the delivery behind a job, byte for byte."""
-    query = select(deliveries).join(jobs, jobs.c.delivery == deliveries.c.id)
+    """The connection and the delivery behind a job, byte for byte; None once it is purged."""
+    query = select(deliveries).join(jobs, jobs.c.delivery == deliveries.c.id).where(UNPURGED)
     row = connection.execute(query.where(jobs.c.id == job_id)).mappings().first()
     return (row["connection"], delivery(row)) if row else None
 

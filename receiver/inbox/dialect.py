@@ -16,6 +16,7 @@ from sqlalchemy.pool import QueuePool
 
 CHECKPOINT_SECONDS = 1.0
 LONGEST_LOG = 8_192  # pages, 32 MB
+CHECKPOINT_PATIENCE = 50  # ms that the writer may be kept waiting for a reader who takes longer
 
 PRAGMAS = (
     "PRAGMA busy_timeout = 10000",
@@ -120,6 +121,7 @@ class Checkpointer:
 
     def _run(self) -> None:
         connection: Any = self.engine.raw_connection()
+        connection.execute(f"PRAGMA busy_timeout = {CHECKPOINT_PATIENCE}")
         errors = outages(self.engine)
         while not self.stopping.wait(CHECKPOINT_SECONDS):
             with suppress(*errors):  # busy or full: the log grows until a later round succeeds

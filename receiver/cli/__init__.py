@@ -7,7 +7,18 @@ from __future__ import annotations
 
 import typer
 
-from receiver.cli import articles, check, deliveries, demo, pos, process, quarantine, replay, report
+from receiver.cli import (
+    articles,
+    check,
+    copies,
+    deliveries,
+    demo,
+    pos,
+    process,
+    quarantine,
+    replay,
+    report,
+)
 from receiver.cli.explain import Explaining
 from receiver.cli.purge import purge
 
@@ -28,6 +39,8 @@ for name, command in (
     ("replay", replay.replay),
     ("report", report.report),
     ("purge", purge),
+    ("backup", copies.backup),
+    ("restore", copies.restore),
 ):
     app.command(name)(command)
 app.add_typer(articles.app, name="articles")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
 
 import typer
-from rich.progress import Progress
 
 from receiver import retention
 from receiver.cli.setup import box, run, settings
-from receiver.cli.shown import console, counted, print_json
+from receiver.cli.shown import counted, print_json, progress
 from receiver.inbox import open_inbox
 from receiver.inbox import purge as purging
 from receiver.pipeline.tools import now
@@ -34,10 +32,10 @@ def by_age(days: int | None, *, dry_run: bool, as_json: bool) -> None:
             }
         )
     else:
-        tell(limit, done, dry_run=dry_run)
+        say(limit, done, dry_run=dry_run)
 
 
-def tell(days: int, done: Tally, *, dry_run: bool) -> None:
+def say(days: int, done: Tally, *, dry_run: bool) -> None:
     deliveries = counted(done.purged, "delivery", "deliveries")
     verb = "would be purged" if dry_run else "purged"
     age = counted(days, "day", "days")
@@ -50,11 +48,9 @@ def tell(days: int, done: Tally, *, dry_run: bool) -> None:
 async def purge_all(url: str, days: int, total: int, *, dry_run: bool) -> Tally:
     inbox = await open_inbox(url)
     try:
-        with Progress(console=console(to_stderr=True), transient=True) as progress:
-            task = progress.add_task("purging", total=total)
-            heard = partial(progress.update, task)
+        with progress("purging", total) as tell:
             return await retention.by_age(
-                inbox, days, now(), dry_run=dry_run, tell=lambda looked: heard(completed=looked)
+                inbox, days, now(), dry_run=dry_run, tell=lambda looked: tell(looked, None)
             )
     finally:
         await inbox.close()

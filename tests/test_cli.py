@@ -29,7 +29,7 @@ COMMANDS: Mapping[str, set[str]] = {
     "": {
         "serve", "worker", "migrate", "check", "demo", "sandbox", "deliveries", "replay", "pos",
         "quarantine", "articles", "report", "purge",
-        "backup", "restore",
+        "backup", "restore", "transfer",
     },
     "articles": {"sync", "list", "map", "import", "export"},
     "deliveries": {"list", "show", "replay", "hold", "discard"},

@@ -21,6 +21,7 @@ from receiver.cli import (
 )
 from receiver.cli.explain import Explaining
 from receiver.cli.purge import purge
+from receiver.cli.transfer import transfer
 
 app = typer.Typer(
     cls=Explaining,
@@ -41,6 +42,7 @@ for name, command in (
     ("purge", purge),
     ("backup", copies.backup),
     ("restore", copies.restore),
+    ("transfer", transfer),
 ):
     app.command(name)(command)
 app.add_typer(articles.app, name="articles")

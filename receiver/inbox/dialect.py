@@ -76,6 +76,23 @@ def next_ids(connection: Connection, table: Table, count: int) -> Sequence[int]:
     return [number for (number,) in place.execute(sequence, [table.name, count]).fetchall()]
 
 
+def hold(connection: Connection, tables: Sequence[Table]) -> None:
+    """Until its transaction, begun to write, ends nobody else may: on SQLite that is so anyway."""
+    if connection.dialect.name == "postgresql":
+        names = ", ".join(table.name for table in tables)
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '10s'")
+        connection.exec_driver_sql(f"LOCK TABLE {names} IN SHARE MODE")
+
+
+def renumber(connection: Connection, table: Table) -> None:
+    """What is inserted next comes after all that was inserted with a number given."""
+    if connection.dialect.name == "postgresql" and table.autoincrement_column is not None:
+        sequence = (
+            "SELECT setval(pg_get_serial_sequence(%s, 'id'), coalesce(max(id), 0) + 1, false)"
+        )
+        connection.exec_driver_sql(f"{sequence} FROM {table.name}", (table.name,))
+
+
 def mark(engine: Engine) -> str:
     """The driver's positional parameter."""
     return "?" if engine.dialect.name == "sqlite" else "%s"

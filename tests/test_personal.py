@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from receiver.inbox.personal import GOES, ROWS_GO, STAYS, columns
+from receiver.inbox.personal import GOES, ROWS_GO, STAYS, columns, nameless_call
 from receiver.inbox.tables import metadata
 
 
@@ -30,3 +30,7 @@ def test_what_goes_leaves_what_the_table_takes() -> None:
     for table, fields in GOES.items():
         for name in fields:
             assert columns(table)[name] is not None or metadata.tables[table].c[name].nullable
+
+
+def test_an_answer_of_an_earlier_version_is_in_nobodys_way() -> None:
+    assert nameless_call('{"path": "/"}') == '{"name": ""}'

@@ -97,7 +97,9 @@ async def test_beside_the_worker(database_url: str, log: Log) -> None:
         assert (await run.job(job))["purged_at"] is None
         run.clock.turn(days=31)
         await eventually(lambda: run.job(job), lambda found: found["purged_at"] is not None)
-        assert ("info", "purged", {"deliveries": 1, "quarantine": 0}) in log.said
+        said = "info", "purged", {"deliveries": 1, "quarantine": 0}
+        await eventually(partial(has_said, log, "purged"), bool)
+        assert said in log.said
 
 
 async def test_a_repeat_after_it_is_answered_and_not_processed(database_url: str) -> None:

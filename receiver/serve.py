@@ -18,7 +18,7 @@ from datetime import datetime
 import uvicorn
 from starlette.types import ASGIApp
 
-from receiver import catalogue, log
+from receiver import catalogue, log, retention
 from receiver.http import Http
 from receiver.inbox import Inbox, open_inbox
 from receiver.inbox.dialect import sqlite_path
@@ -105,13 +105,18 @@ async def working(
     worker = Worker(tools)
     running = asyncio.create_task(worker.run(), name="worker")
     running.add_done_callback(lambda _: ended())
-    syncing = asyncio.create_task(keep_catalogues(tools), name="articles")
+    purging = retention.keep_up(tools.inbox, tools.settings.retention_days, tools.clock)
+    beside = [
+        asyncio.create_task(keep_catalogues(tools), name="articles"),
+        asyncio.create_task(purging, name="retention"),
+    ]
     try:
         async with watching(tools, since or tools.clock()):
             yield worker
     finally:
-        syncing.cancel()
-        await asyncio.gather(syncing, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         worker.stop()
         await running
         await tools.http.close()

@@ -29,7 +29,8 @@ OTHER_SECRET = "another-secret-for-tests"
 COMMANDS: Mapping[str, set[str]] = {
     "": {
         "serve", "worker", "migrate", "check", "demo", "sandbox", "deliveries", "replay", "pos",
-        "quarantine", "reconcile", "articles", "report",
+        "quarantine", "reconcile", "articles", "report", "purge",
+        "backup", "restore", "transfer",
     },
     "articles": {"sync", "list", "map", "import", "export"},
     "deliveries": {"cancel", "list", "show", "replay", "hold", "discard"},

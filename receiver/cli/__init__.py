@@ -10,6 +10,7 @@ import typer
 from receiver.cli import (
     articles,
     check,
+    copies,
     deliveries,
     demo,
     pos,
@@ -20,6 +21,8 @@ from receiver.cli import (
     report,
 )
 from receiver.cli.explain import Explaining
+from receiver.cli.purge import purge
+from receiver.cli.transfer import transfer
 
 app = typer.Typer(
     cls=Explaining,
@@ -38,6 +41,10 @@ for name, command in (
     ("replay", replay.replay),
     ("reconcile", reconcile.reconcile),
     ("report", report.report),
+    ("purge", purge),
+    ("backup", copies.backup),
+    ("restore", copies.restore),
+    ("transfer", transfer),
 ):
     app.command(name)(command)
 app.add_typer(articles.app, name="articles")

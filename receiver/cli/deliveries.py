@@ -123,16 +123,6 @@ def request_json(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def facts_of(found: Mapping[str, Any]) -> dict[str, object]:
-    facts = {name.replace("_", " "): found[name] for name in FACTS}
-    facts["received"] = local(found["received_at"])
-    if found["state"] in OPEN_STATES:
-        facts["due"] = local(found["due_at"])
-    if found["deadline"] < NEVER:
-        facts["deadline"] = local(found["deadline"])
-    return facts
-
-
 def print_detail(found: Mapping[str, Any], request: Mapping[str, Any] | None) -> None:
     typer.echo(f"job {found['id']}")
     for name, value in facts_of(found).items():
@@ -148,6 +138,18 @@ def print_detail(found: Mapping[str, Any], request: Mapping[str, Any] | None) ->
         for name, value in request["headers"].items():
             typer.echo(plain(f"{name}: {value}"))
         typer.echo(f"\n{plain(request['body'])}")
+
+
+def facts_of(found: Mapping[str, Any]) -> dict[str, Any]:
+    facts = {name.replace("_", " "): found[name] for name in FACTS}
+    facts["received"] = local(found["received_at"])
+    if found["purged_at"]:
+        facts["purged"] = f"{local(found['purged_at'])}: what it brought is gone"
+    if found["state"] in OPEN_STATES:
+        facts["due"] = local(found["due_at"])
+    if found["deadline"] < NEVER:
+        facts["deadline"] = local(found["deadline"])
+    return facts
 
 
 @app.command()
@@ -218,6 +220,8 @@ def act(name: operate.ActionName, ids: Sequence[int], *, as_json: bool) -> None:
 def why_not(one: operate.Done, name: operate.ActionName) -> str:
     if one.was is None:
         return f"{one.id}: there is no such job"
+    if one.purged:
+        return f"{one.id}: what it brought was purged, so there is nothing left to {name}"
     if one.was == State.RUNNING:
         return f"{one.id}: it is running, so it is the worker's; try again in a moment"
     return f"{one.id}: it is {one.was} already, there is nothing to {name}"

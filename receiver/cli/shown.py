@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
@@ -19,12 +21,25 @@ JobIds = Annotated[
     list[int], typer.Argument(min=1, max=2**63 - 1, metavar="ID", help="As in the list.")
 ]
 PIPE_WIDTH = 200  # columns, where no terminal says how wide it is
-TIMES = ("received_at", "due_at", "since", "updated_at", "probe_at", "at")
+TIMES = ("received_at", "due_at", "since", "updated_at", "probe_at", "purged_at", "at")
 
 
 def console(*, to_stderr: bool = False) -> Console:
     stream = sys.stderr if to_stderr else sys.stdout
     return Console(file=stream, width=None if stream.isatty() else PIPE_WIDTH, highlight=False)
+
+
+@contextmanager
+def progress(what: str, total: int | None = None) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar on a terminal; it hears how much is done, and of how much where that has changed."""
+    shown = console(to_stderr=True)
+    with Progress(console=shown, transient=True, disable=not shown.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+
+        def tell(done: int, of: int | None) -> None:
+            bar.update(task, completed=done, total=of)
+
+        yield tell
 
 
 def print_json(value: object) -> None:
@@ -67,3 +82,7 @@ def local(milliseconds: int | None) -> str:
 
 def money(cents: int | None) -> str:
     return "" if cents is None else f"{cents // 100}.{cents % 100:02d}"
+
+
+def counted(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}"

@@ -58,6 +58,7 @@ class Done:
     id: int
     was: str | None
     moved: bool
+    purged: bool = False  # nothing is left to replay
 
 
 def act(
@@ -68,11 +69,19 @@ def act(
     asked = list(dict.fromkeys(ids))
     query = select(jobs.c.id, jobs.c.state).where(jobs.c.id.in_(asked)).with_for_update()
     states = {row[0]: row[1] for row in connection.execute(query)}
-    allowed = [one for one in asked if states.get(one) in action.of]
+    purged = purged_of(connection, asked)  # asked once they are locked
+    allowed = [one for one in asked if states.get(one) in action.of and one not in purged]
     moved = search.change(connection, allowed, action.to, action.reason, now)
     rows = [(one, ms(now), action.outcome, "by an operator") for one in moved]
     insert_many(connection, attempts, ("job", "at", "outcome", "detail"), rows)
-    return [Done(one, states.get(one), one in moved) for one in asked]
+    return [Done(one, states.get(one), one in moved, one in purged) for one in asked]
+
+
+def purged_of(connection: Connection, ids: Sequence[int]) -> set[int]:
+    """Those of which only that they came is known."""
+    query = select(jobs.c.id).join(deliveries, deliveries.c.id == jobs.c.delivery)
+    gone = query.where(jobs.c.id.in_(ids), deliveries.c.purged_at.is_not(None))
+    return set(connection.execute(gone).scalars())
 
 
 def add_order_job(connection: Connection, order: OrderRecord, call: str, now: datetime) -> None:

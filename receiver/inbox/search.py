@@ -24,6 +24,7 @@ from receiver.inbox.records import OrderRecord, PaymentRecord, State, moment, ms
 from receiver.inbox.tables import (
     ATTENTION,
     STANDING_STATES,
+    UNPURGED,
     among,
     attempts,
     deliveries,
@@ -85,8 +86,8 @@ def orders_of(connection: Connection, job_id: int) -> list[OrderRecord]:
 
 
 def delivery_of(connection: Connection, row: int) -> Delivery | None:
-    """By its row, byte for byte."""
-    query = select(deliveries).where(deliveries.c.id == row)
+    """By its row, byte for byte; None once it is purged: no answer can be made from it."""
+    query = select(deliveries).where(deliveries.c.id == row, UNPURGED)
     found = connection.execute(query).mappings().first()
     return delivery(found) if found else None
 
@@ -195,7 +196,8 @@ def listing(
 
 def detail(connection: Connection, job_id: int) -> dict[str, Any] | None:
     """One job with its delivery and its attempts, oldest first."""
-    query = select(jobs, deliveries.c.delivery_id, deliveries.c.received_at, deliveries.c.arrivals)
+    names = ("delivery_id", "received_at", "arrivals", "purged_at")
+    query = select(jobs, *(deliveries.c[name] for name in names))
     found = connection.execute(
         query.join(deliveries, deliveries.c.id == jobs.c.delivery).where(jobs.c.id == job_id)
     )
@@ -209,8 +211,8 @@ def detail(connection: Connection, job_id: int) -> dict[str, Any] | None:
 
 
 def request_of(connection: Connection, job_id: int) -> tuple[str, Any] | None:
-    """The connection and the delivery behind a job, byte for byte."""
-    query = select(deliveries).join(jobs, jobs.c.delivery == deliveries.c.id)
+    """The connection and the delivery behind a job, byte for byte; None once it is purged."""
+    query = select(deliveries).join(jobs, jobs.c.delivery == deliveries.c.id).where(UNPURGED)
     row = connection.execute(query.where(jobs.c.id == job_id)).mappings().first()
     return (row["connection"], delivery(row)) if row else None
 

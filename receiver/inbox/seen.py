@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, s
 from adapters.contract import Delivery
 from receiver.inbox.made import delivery
 from receiver.inbox.records import moment, ms
-from receiver.inbox.tables import STANDING_STATES, among, deliveries, jobs, orders
+from receiver.inbox.tables import STANDING_STATES, UNPURGED, among, deliveries, jobs, orders
 
 RECENT = 20_000  # of all connections
 LISTED = "GET"  # the method of a delivery that nobody sent: it was found in a platform's list
@@ -57,10 +57,11 @@ def at(connection: Connection, query: Select[int]) -> datetime | None:
 
 
 def latest(connection: Connection, name: str, limit: int = 200) -> list[Delivery]:
-    """What came last, newest first."""
+    """What came last, newest first, but for what is purged."""
     joined = jobs.join(deliveries, deliveries.c.id == jobs.c.delivery)
     query = select(deliveries).select_from(joined).where(of(name)).order_by(jobs.c.id.desc())
-    return [delivery(row) for row in connection.execute(query.limit(limit)).mappings()]
+    found = connection.execute(query.where(UNPURGED).limit(limit))
+    return [delivery(row) for row in found.mappings()]
 
 
 def known(

@@ -27,8 +27,10 @@ from receiver.inbox.standing import record_order, record_payment, record_payment
 from receiver.inbox.tables import (
     ATTENTION,
     STANDING,
+    UNPURGED,
     among,
     attempts,
+    deliveries,
     jobs,
     order_references,
     orders,
@@ -100,6 +102,7 @@ WAKE_QUEUE = (
 WAKE_SENT = (
     update(jobs)
     .where(jobs.c.queue == bindparam("of"), ATTENTION, jobs.c.state == "dead", jobs.c.sent)
+    .where(exists().where(deliveries.c.id == jobs.c.delivery, UNPURGED))
     .values(state="ready", due_at=bindparam("now"))
 )
 WAITING_BEHIND = select(jobs.c.id).where(jobs.c.queue == bindparam("of"), STANDING).limit(1)

@@ -49,7 +49,16 @@ deliveries = Table(
     Column("body", LargeBinary, nullable=False),
     Column("received_at", BigInteger, nullable=False),
     Column("arrivals", Integer, nullable=False, server_default="1"),
+    Column("purged_at", BigInteger),  # since then only that it came is known
     UniqueConstraint("connection", "delivery_id"),
+)
+UNPURGED = deliveries.c.purged_at.is_(None)
+Index(
+    "deliveries_unpurged",
+    deliveries.c.received_at,
+    deliveries.c.id,
+    sqlite_where=UNPURGED,
+    postgresql_where=UNPURGED,
 )
 
 jobs = Table(
@@ -232,6 +241,13 @@ workers = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("seen_at", BigInteger, nullable=False, index=True),
+)
+
+purges = Table(
+    "purges",
+    metadata,
+    Column("what", Text, primary_key=True),
+    Column("begun_at", BigInteger, nullable=False),  # of several workers one does it
 )
 
 quarantine = Table(

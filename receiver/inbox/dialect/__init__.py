@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy import Connection, Engine, Table, make_url
 
 from receiver.inbox.dialect import postgresql, sqlite
 from receiver.inbox.dialect.common import (
@@ -37,6 +37,8 @@ class Dialect(Protocol):
     def keep(self, connection: Connection, arrivals: Sequence[Arrival], /) -> Sequence[bool]: ...
     def free_queues(self, connection: Connection, queues: Sequence[str], /) -> Sequence[str]: ...
     def lock_migration(self, connection: Connection, /) -> None: ...
+    def hold(self, connection: Connection, tables: Sequence[Table], /) -> None: ...
+    def renumber(self, connection: Connection, table: Table, /) -> None: ...
     def start_checkpoints(self, url: str, /) -> Callable[[], None]: ...
     def only_worker(self, url: str, /) -> Callable[[], None] | None: ...
 
@@ -75,6 +77,16 @@ def free_queues(connection: Connection, queues: Sequence[str]) -> Sequence[str]:
 def lock_migration(connection: Connection) -> None:
     """Until the commit nobody else migrates."""
     of(connection).lock_migration(connection)
+
+
+def hold(connection: Connection, tables: Sequence[Table]) -> None:
+    """Until its transaction, begun to write, ends nobody else may write there."""
+    of(connection).hold(connection, tables)
+
+
+def renumber(connection: Connection, table: Table) -> None:
+    """What is inserted next comes after all that was inserted with a number given."""
+    of(connection).renumber(connection, table)
 
 
 def start_checkpoints(url: str) -> Callable[[], None]:

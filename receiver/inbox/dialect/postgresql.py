@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy import Connection, Engine, Table, create_engine, event, exc
 
 from receiver.inbox.dialect.common import Arrival, cursor
 
 UNUSED_SECONDS = 5.0  # a connection unused for longer is asked whether it still is one
+HOLD_PATIENCE = 10_000  # ms to wait for those who are writing
 KEPT, CLAIMED, MIGRATED = range(1, 4)  # what an advisory lock is about
 
 ALIVE = {
@@ -117,6 +118,20 @@ def free_queues(connection: Connection, queues: Sequence[str]) -> Sequence[str]:
 def lock_migration(connection: Connection) -> None:
     """Of two that migrate the second waits, and then finds nothing to do."""
     cursor(connection).execute("SELECT pg_advisory_xact_lock(hashtextextended('', %s))", [MIGRATED])
+
+
+def hold(connection: Connection, tables: Sequence[Table]) -> None:
+    names = ", ".join(table.name for table in tables)
+    place = cursor(connection)
+    place.execute(f"SET LOCAL lock_timeout = {HOLD_PATIENCE}")
+    place.execute(f"LOCK TABLE {names} IN SHARE MODE")
+
+
+def renumber(connection: Connection, table: Table) -> None:
+    if table.autoincrement_column is None:
+        return
+    sequence = "SELECT setval(pg_get_serial_sequence(%s, 'id'), coalesce(max(id), 0) + 1, false)"
+    cursor(connection).execute(f"{sequence} FROM {table.name}", [table.name])
 
 
 def start_checkpoints(_: str) -> Callable[[], None]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.pool import QueuePool
 
 from receiver.inbox.dialect.common import JOB_COLUMNS, Arrival, cursor, insert_many, outages
@@ -18,6 +18,7 @@ from receiver.inbox.tables import deliveries, jobs
 
 CHECKPOINT_SECONDS = 1.0
 LONGEST_LOG = 8_192  # pages, 32 MB
+CHECKPOINT_PATIENCE = 50  # ms that the writer may be kept waiting for a reader who takes longer
 
 PRAGMAS = (
     "PRAGMA busy_timeout = 10000",
@@ -28,6 +29,7 @@ PRAGMAS = (
     "PRAGMA journal_size_limit = 67108864",
     "PRAGMA temp_store = MEMORY",
     "PRAGMA mmap_size = 0",
+    "PRAGMA secure_delete = ON",  # what is purged is overwritten, not just let go of
 )
 
 
@@ -112,6 +114,14 @@ def lock_migration(_: Connection) -> None:
     """Whoever writes has the whole file."""
 
 
+def hold(_: Connection, tables: Sequence[Table]) -> None:
+    """Whoever writes has the whole file."""
+
+
+def renumber(_: Connection, table: Table) -> None:
+    """The next number is one above the highest anyway."""
+
+
 def path(url: str) -> Path | None:
     """The database's file; None for PostgreSQL."""
     parsed = make_url(url)
@@ -133,12 +143,18 @@ class Checkpointer:
         self.thread.start()
 
     def _run(self) -> None:
-        connection: Any = self.engine.raw_connection()
-        errors = outages(self.engine)
+        connection: Any = None
         while not self.stopping.wait(CHECKPOINT_SECONDS):
-            with suppress(*errors):  # busy or full: the log grows until a later round succeeds
+            with suppress(*outages(self.engine)):  # busy or full: the log grows until a later round
+                connection = connection or self._connect()
                 checkpoint(connection)
-        connection.close()
+        if connection:
+            connection.close()
+
+    def _connect(self) -> Any:
+        connection: Any = self.engine.raw_connection()
+        connection.execute(f"PRAGMA busy_timeout = {CHECKPOINT_PATIENCE}")
+        return connection
 
     def stop(self) -> None:
         self.stopping.set()

@@ -41,8 +41,10 @@ PARTIAL = (
     "jobs_ready",
     "jobs_running",
 )
+FOUND = ("ready_lanes", "waiting_lanes")  # as many rows as there are lanes in use
 WALK = re.compile(
-    rf"SCAN (?!\(|lanes$|(\d+ )?CONSTANT|{'|'.join(SMALL)}|jobs USING INDEX ({'|'.join(PARTIAL)})$)"
+    rf"SCAN (?!\(|({'|'.join(FOUND)})$|(\d+ )?CONSTANT|{'|'.join(SMALL)}"
+    rf"|jobs USING INDEX ({'|'.join(PARTIAL)})$)"
 )
 
 

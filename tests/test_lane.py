@@ -16,7 +16,7 @@ from receiver.inbox import Inbox, lane, open_inbox
 from receiver.inbox.dialect import open_engine, sqlite
 from receiver.inbox.records import StoreUnavailable
 from receiver.inbox.tables import deliveries, workers
-from tests.box import incoming
+from tests.box import incoming, opened
 from tests.databases import Databases, path_of, postgresql_only, sqlite_only
 
 pytestmark = pytest.mark.anyio
@@ -128,6 +128,20 @@ async def test_looking_does_not_wait_for_the_writer(inbox: Inbox) -> None:
         keeping = inbox.writer.submit(incoming("d2"))
         assert await inbox.read(count) == 1
     await keeping
+    assert await inbox.read(count) == 2
+
+
+async def test_who_looks_twice_sees_the_same(inbox: Inbox, database_url: str) -> None:
+    """Though another process writes between the two."""
+    await inbox.keep(incoming("d1"))
+
+    def twice(connection: Connection) -> tuple[int, int]:
+        before = count(connection)
+        with opened(database_url) as other:
+            other.keep(incoming("d2"))
+        return before, count(connection)
+
+    assert await inbox.read(twice) == (1, 1)
     assert await inbox.read(count) == 2
 
 

@@ -15,14 +15,17 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     LABEL_STYLE_TABLENAME_PLUS_COL,
     ColumnElement,
+    CompoundSelect,
     Connection,
     Select,
     and_,
     bindparam,
     func,
+    literal_column,
     not_,
     or_,
     select,
+    union_all,
     update,
 )
 
@@ -67,11 +70,11 @@ OPEN: Mapping[str, ColumnElement[bool]] = {"waiting": WAITING, "ready": READY}
 
 
 def in_use(state: str) -> Select[Any]:
-    """Each lane with a job in that state, its POS, and whether one may run: one look at the index
-    for each."""
+    """Each lane in which a job of that state may run, and its POS: one look at the index for each
+    lane with a job in that state."""
     condition, soonest = OPEN[state], jobs.c.due_at if state == "waiting" else jobs.c.deadline
     first = select(func.min(jobs.c.lane).label("name")).where(condition)
-    earliest = first.cte("lanes", recursive=True)
+    earliest = first.cte(f"{state}_lanes", recursive=True)
     further = select(func.min(jobs.c.lane)).where(condition, jobs.c.lane > earliest.c.name)
     lanes = earliest.union_all(
         select(further.scalar_subquery()).where(earliest.c.name.is_not(None))
@@ -79,13 +82,17 @@ def in_use(state: str) -> Select[Any]:
     inside = condition, jobs.c.lane == lanes.c.name
     due = jobs.c.due_at <= bindparam("now")
     found = select(jobs.c.id).where(*inside, due, not_(IN_THE_WAY)).order_by(soonest).limit(1)
-    its_pos = select(jobs.c.pos).where(*inside).limit(1)
-    return select(
-        lanes.c.name, its_pos.scalar_subquery(), found.scalar_subquery().is_not(None)
-    ).where(lanes.c.name.is_not(None))
+    its_pos = select(jobs.c.pos).where(*inside).limit(1).scalar_subquery()
+    return select(literal_column(f"'{state}'"), lanes.c.name, its_pos).where(
+        lanes.c.name.is_not(None), found.scalar_subquery().is_not(None)
+    )
 
 
-IN_USE = {state: in_use(state) for state in OPEN}
+ALARMS = ALARMED, jobs.c.alarm_at <= bindparam("now")
+RINGS = select(jobs.c.id).where(*ALARMS).limit(1).scalar_subquery().is_not(None)
+NOWHERE: Sequence[ColumnElement[Any]] = literal_column("''"), literal_column("NULL")
+ALARM = select(literal_column("'alarm'"), *NOWHERE).where(RINGS)
+IN_USE: CompoundSelect[Any] = union_all(ALARM, *map(in_use, OPEN))
 NEXT_JOBS = {
     state: select(jobs.c.id, jobs.c.queue, jobs.c.overtakes, jobs.c.deadline)
     .where(
@@ -99,10 +106,9 @@ NEXT_JOBS = {
     .with_for_update(of=jobs, skip_locked=True)
     for state, condition in OPEN.items()
 }
-ALARM = select(jobs.c.id).where(ALARMED, jobs.c.alarm_at <= bindparam("now")).limit(1)
 WAKE = (
     update(jobs)
-    .where(ALARMED, jobs.c.alarm_at <= bindparam("now"))
+    .where(*ALARMS)
     .values(state="ready", due_at=bindparam("now"), updated_at=bindparam("now"))
 )
 WHOLE = (
@@ -175,23 +181,23 @@ def claim(
 
 def anything(connection: Connection, *, now: datetime, under_way: Mapping[str, int]) -> bool:
     """Whether claiming would find something: a look that takes nothing, and no lock."""
-    if rows(connection, ALARM, now=ms(now)):
-        return True
     found = [lane for lane in lanes(connection, now) if under_way.get(lane.name, 0) < PER_LANE]
     if not found:
         return False
     paused = paused_pos(connection)
-    return any(may_be_taken(lane, paused.get(lane.pos or ""), now) for lane in found)
+    return any(
+        "alarm" in lane.states or may_be_taken(lane, paused.get(lane.pos or ""), now)
+        for lane in found
+    )
 
 
 def lanes(connection: Connection, now: datetime) -> list[Lane]:
-    """Those in which something may run."""
+    """Those in which something may run; one without a name where an alarm is due."""
     found: dict[str, Lane] = {}
-    for state, look in IN_USE.items():
-        for name, pos, some in rows(connection, look, now=ms(now)):
-            before = found.get(name, Lane(name, pos, frozenset()))
-            found[name] = before._replace(states=before.states | ({state} if some else set()))
-    return [lane for lane in found.values() if lane.states]
+    for state, name, pos in rows(connection, IN_USE, now=ms(now)):
+        before = found.get(name, Lane(name, pos, frozenset()))
+        found[name] = before._replace(states=before.states | {state})
+    return list(found.values())
 
 
 def may_be_taken(lane: Lane, state: PosState | None, now: datetime) -> Sequence[str]:

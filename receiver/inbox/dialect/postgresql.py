@@ -25,14 +25,14 @@ ALIVE = {
 
 
 def open_engine(url: str, *, writes: bool) -> Engine:
-    """Reading needs no transaction: each statement sees what is committed when it begins."""
+    """Who reads sees one moment, however many statements it takes, as in SQLite's file."""
     engine = create_engine(
         url,
         pool_size=1,
         max_overflow=0,
         pool_recycle=300,
         use_native_hstore=False,  # asking for it is a round trip
-        isolation_level="READ COMMITTED" if writes else "AUTOCOMMIT",
+        isolation_level="READ COMMITTED" if writes else "REPEATABLE READ",
         connect_args={"prepare_threshold": None, **ALIVE},
     )
     event.listen(engine, "checkin", note_use)

@@ -334,6 +334,7 @@ def printed_variables(running: subprocess.Popen[str]) -> dict[str, str]:
     lines: list[str] = []
     while not lines or not lines[-1].startswith("WOOCOMMERCE_CLIENT_SECRET"):
         lines.append(running.stdout.readline().rstrip())
+        assert lines[-1], "it ended before it had said everything"
     return dict(line.split("=", 1) for line in lines)
 
 

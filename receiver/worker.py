@@ -35,7 +35,7 @@ from receiver.pipeline.deadlines import raised, watched
 from receiver.pipeline.tools import Tools
 from receiver.settings.model import Pos
 
-AT_ONCE = 256
+AT_ONCE = 512
 LOW = claim.PER_LANE // 2  # a lane with no more than that under way may take more
 SOON_SECONDS = 0.01  # from a look that found something to the next; then twice as long each time
 IDLE_SECONDS = 0.25  # and never longer

@@ -7,12 +7,12 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import pytest
-from sqlalchemy import event
 
 from receiver import http, worker
-from receiver.inbox import operate, search
+from receiver.inbox import claim, operate, search
 from tests.peers import peer
 from tests.plain import body, order
 from tests.running import Json, Line, eventually, line
@@ -344,19 +344,13 @@ async def test_probed_by_one_at_a_time(database_url: str) -> None:
 
 async def idle(run: Line) -> None:
     """Returns when the worker has looked for more several times, and found what it could."""
-    looks = 0
+    with patch.object(claim, "claim", wraps=claim.claim) as looks:
 
-    def count(_: object, __: object, statement: str, *___: object) -> None:
-        nonlocal looks
-        looks += "FROM pos_states" in statement
+        async def look() -> int:
+            run.inbox.arrived.set()
+            return looks.call_count
 
-    async def look() -> int:
-        run.inbox.arrived.set()
-        return looks
-
-    event.listen(run.inbox.writer.engine, "before_cursor_execute", count)
-    await eventually(look, lambda found: found > 3)
-    event.remove(run.inbox.writer.engine, "before_cursor_execute", count)
+        await eventually(look, lambda found: found > 3)
 
 
 async def test_opens_again_by_itself_and_everything_arrives_once(database_url: str) -> None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    LABEL_STYLE_TABLENAME_PLUS_COL,
     ColumnElement,
     CompoundSelect,
     Connection,
@@ -28,6 +28,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from receiver.inbox.dialect import free_queues
 from receiver.inbox.made import job, pos_state
@@ -46,7 +47,7 @@ from receiver.inbox.tables import (
 )
 
 PROBE = timedelta(seconds=30)
-PER_LANE = 16  # claimed at once: as many again as a destination takes calls at a time
+PER_LANE = 32  # claimed at once: of each call, others are read, mapped and settled meanwhile
 EMPTY: Mapping[str, int] = MappingProxyType({})
 
 other = jobs.alias("other")
@@ -111,29 +112,42 @@ WAKE = (
     .where(*ALARMS)
     .values(state="ready", due_at=bindparam("now"), updated_at=bindparam("now"))
 )
-WHOLE = (
-    select(jobs, deliveries)
-    .set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
-    .join(deliveries, deliveries.c.id == jobs.c.delivery)
-    .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(jobs.c.id)
-)
-TAKE = (
-    update(jobs)
-    .where(
-        jobs.c.id.in_(bindparam("ids", expanding=True)),
-        among(jobs.c.state, *OPEN_STATES),
-        not_(IN_THE_WAY),
+PAUSED = select(pos_states).where(pos_states.c.paused.is_not(None))
+WHOLE = select(jobs, deliveries).join(deliveries, deliveries.c.id == jobs.c.delivery)
+NAMES = [f"{column.table.name}_{column.name}" for column in (*jobs.c, *deliveries.c)]
+
+
+@cache
+def whole(count: int) -> Select[Any]:
+    """So many jobs with their deliveries."""
+    return WHOLE.where(one_of(count))
+
+
+@cache
+def taking(count: int) -> ReturningUpdate[Any]:
+    """Those of so many jobs that may still run are ours."""
+    return (
+        update(jobs)
+        .where(one_of(count), among(jobs.c.state, *OPEN_STATES), not_(IN_THE_WAY))
+        .values(
+            state="running",
+            owner=bindparam("me"),
+            fence=jobs.c.fence + 1,
+            awaits=None,
+            updated_at=bindparam("now"),
+        )
+        .returning(jobs.c.id)
     )
-    .values(
-        state="running",
-        owner=bindparam("me"),
-        fence=jobs.c.fence + 1,
-        awaits=None,
-        updated_at=bindparam("now"),
-    )
-    .returning(jobs.c.id)
-)
+
+
+def one_of(count: int) -> ColumnElement[bool]:
+    return jobs.c.id.in_([bindparam(f"id{place}", type_=jobs.c.id.type) for place in range(count)])
+
+
+def named(ids: Sequence[int]) -> dict[str, int]:
+    """As many as the next power of two, so that there are few statements to compile."""
+    padded = [*ids, *[ids[-1]] * ((1 << (len(ids) - 1).bit_length()) - len(ids))]
+    return {f"id{place}": number for place, number in enumerate(padded)}
 
 
 class Lane(NamedTuple):
@@ -245,10 +259,15 @@ def take(
     free = free_queues(connection, list(queues))
     if not free:
         return []
-    ids = [queues[queue] for queue in free]
-    taken = connection.execute(TAKE, {"ids": ids, "me": worker, "now": ms(now)}).scalars().all()
-    whole = connection.execute(WHOLE, {"ids": taken}).mappings()
-    found = {row["jobs_id"]: job(row, probe=row["jobs_id"] in probes) for row in whole}
+    ids = named([queues[queue] for queue in free])
+    taken = [row[0] for row in rows(connection, taking(len(ids)), **ids, me=worker, now=ms(now))]
+    if not taken:
+        return []
+    ids = named(taken)
+    loaded = [
+        dict(zip(NAMES, row, strict=True)) for row in rows(connection, whole(len(ids)), **ids)
+    ]
+    found = {row["jobs_id"]: job(row, probe=row["jobs_id"] in probes) for row in loaded}
     return [found[one] for one in queues.values() if one in found]
 
 
@@ -265,5 +284,6 @@ def due(state: PosState, now: datetime) -> bool:
 
 
 def paused_pos(connection: Connection) -> dict[str, PosState]:
-    found = connection.execute(select(pos_states).where(pos_states.c.paused.is_not(None)))
-    return {row["pos"]: pos_state(row) for row in found.mappings()}
+    names = pos_states.c.keys()
+    found = [dict(zip(names, row, strict=True)) for row in rows(connection, PAUSED)]
+    return {row["pos"]: pos_state(row) for row in found}

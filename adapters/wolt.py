@@ -100,6 +100,7 @@ def line(entry: Tree, unit_price: int, place: int | None = None) -> Line:
         item_id=entry.text("id") if place else None,
         line_id=str(place) if place else None,
         options=tuple(line(option, option.whole("price.amount") or 0) for option in options),
+        bundle=bool(entry.flag("is_bundle_offer")),
     )
 
 

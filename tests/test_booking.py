@@ -261,6 +261,12 @@ def test_a_part_that_is_unknown_or_has_no_price() -> None:
     free = replace(KNOWN, matched={"B": BURGER, "C": article("4740", "Cola", 0, DRINK)})
     with pytest.raises(Held, match="Menü has one price for all of it, and article 4740 has none"):
         mapped(BUNDLE, free)
+    whole = mapped(BUNDLE, WITHOUT_COLA, unknown_article="name")
+    assert [line[:2] for line in lines(whole)] == [
+        (None, "12.00"),
+        ("4711", "0.00"),
+        (None, "0.20"),
+    ]
 
 
 @given(

@@ -20,7 +20,8 @@ DRINKS_SHARE = 30  # per cent, as a simplification allows
 
 
 def taken_apart(order: Order, till: Till) -> Order:
-    """Raises Held and Unmapped where a part has no article, or no price of its own."""
+    """Raises Held and Unmapped where a part has no article, or no price of its own, unless the POS
+    takes what has no article: then the bundle stays whole, and is that."""
     if not any(line.bundle for line in order.lines):
         return order
     return replace(order, lines=tuple(part for line in order.lines for part in parts(line, till)))
@@ -29,7 +30,12 @@ def taken_apart(order: Order, till: Till) -> Order:
 def parts(line: Line, till: Till) -> Sequence[Line]:
     if not line.bundle or not line.options or not line.quantity or till.product(line):
         return [line]
-    prices = [single(part, line, till) for part in line.options]
+    try:
+        prices = [single(part, line, till) for part in line.options]
+    except Held:
+        if till.pos.unknown_article == "hold":
+            raise
+        return [line]
     both = list(zip(line.options, prices, strict=True))
     weights = [part.quantity * (price.cents or 0) for part, price in both]
     rates = [price.tax_rate or 0 for price in prices]

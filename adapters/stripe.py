@@ -9,7 +9,6 @@ Signature: HMAC-SHA256 over `<t>.<body>` with the whole whsec_ text, in hex, in 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Literal, TypeAlias
 
@@ -21,7 +20,6 @@ from adapters.contract import (
     Event,
     Identity,
     Ignored,
-    PaymentStatus,
     PaymentUpdate,
 )
 from adapters.payload import (
@@ -37,6 +35,19 @@ from adapters.payload import (
     unix_time,
 )
 from adapters.signing import TimedHmac
+from adapters.verdict import (
+    APPOINTED,
+    CALL_FOR_PAYMENT,
+    CANCELED,
+    DISPUTED,
+    FAILED,
+    NOTHING,
+    PAID,
+    REINSTATED,
+    REVERSED,
+    Verdict,
+    look,
+)
 
 # https://docs.stripe.com/webhooks#verify-manually
 SCHEME = TimedHmac(header="stripe-signature", version="v1", tolerance=timedelta(seconds=300))
@@ -62,31 +73,7 @@ PAYMENT_IDS: Mapping[str, Sequence[str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What an event means for the order; no status: nothing is sent."""
-
-    status: PaymentStatus | None = None
-    reversal: bool = False
-    reason: str | None = None
-    alert: bool = False
-
-
-def look(reason: str) -> Verdict:
-    """Nothing we may decide: someone looks."""
-    return Verdict(reason=reason, alert=True)
-
-
-APPOINTED = Verdict("appointed")
-CALL_FOR_PAYMENT = Verdict("call_for_payment")
-PAID = Verdict("paid")
-CANCELED = Verdict("canceled")
-FAILED = Verdict("error")
-REVERSED = Verdict("canceled", reversal=True)
-REINSTATED = Verdict("paid", reversal=True)
-NOTHING = Verdict(reason="no change of status")
 SHORT = look("less money came than the payment is for")
-DISPUTED = look("disputed: the bank may take the money back")
 
 ALWAYS = ""
 # https://docs.stripe.com/api/events/types: event type -> condition -> verdict.

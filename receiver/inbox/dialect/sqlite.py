@@ -132,24 +132,30 @@ def path(url: str) -> Path | None:
 
 @dataclass(slots=True)
 class Checkpointer:
-    """Moves SQLite's log into the database beside the writer, which then never waits for it."""
+    """Moves SQLite's log into the database beside the writer, which then never waits for it.
+
+    Its connection is there from the start to the end: by it others see that the file is in use,
+    which must not be put back or moved meanwhile.
+    """
 
     engine: Engine
+    connection: Any = None
     stopping: threading.Event = field(default_factory=threading.Event)
     thread: threading.Thread | None = None
 
     def start(self) -> None:
+        with suppress(*outages(self.engine)):
+            self.connection = self._connect()
         self.thread = threading.Thread(target=self._run, name="checkpoint", daemon=True)
         self.thread.start()
 
     def _run(self) -> None:
-        connection: Any = None
         while not self.stopping.wait(CHECKPOINT_SECONDS):
             with suppress(*outages(self.engine)):  # busy or full: the log grows until a later round
-                connection = connection or self._connect()
-                checkpoint(connection)
-        if connection:
-            connection.close()
+                self.connection = self.connection or self._connect()
+                checkpoint(self.connection)
+        if self.connection:
+            self.connection.close()
 
     def _connect(self) -> Any:
         connection: Any = self.engine.raw_connection()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict
 
-from pydantic_core import SchemaValidator, ValidationError, core_schema
+import msgspec
 
 from adapters.payload import peek
 
@@ -13,29 +13,28 @@ Steps: TypeAlias = dict[str, "Steps"]
 
 
 def glance(*paths: str) -> Callable[[bytes], Mapping[str, object]]:
-    """`peek` for these paths, `"body.order.id"`, alone: what is left out costs half the time."""
+    """`peek` for these paths, `"body.order.id"`, alone: what is passed over is never built, which
+    costs a sixth. It stands between each delivery and its answer."""
     wanted: Steps = {}
     for path in paths:
         steps = wanted
         for step in path.split("."):
             steps = steps.setdefault(step, {})
-    validator = SchemaValidator(schema(wanted))
+    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(shape(wanted))
 
     def read(raw: bytes) -> Mapping[str, object]:
         try:
-            found: Mapping[str, object] = validator.validate_json(raw)
-        except ValidationError:  # not JSON, or another thing where an object was meant
-            return peek(raw)
+            found: Mapping[str, object] = decoder.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return peek(raw)  # not JSON, or another thing where an object was meant
         return found
 
     return read
 
 
-def schema(steps: Steps) -> Any:
+def shape(steps: Steps) -> Any:
+    """Objects of the wanted keys, none of which need be there; at a path's end anything."""
     if not steps:
-        return core_schema.any_schema()
-    inner = {step: schema(further) for step, further in steps.items()}
-    fields = {
-        step: core_schema.typed_dict_field(each, required=False) for step, each in inner.items()
-    }
-    return core_schema.typed_dict_schema(fields)
+        return Any
+    inner = {step: shape(further) for step, further in steps.items()}
+    return TypedDict("Seen", inner, total=False)  # type: ignore[operator]

@@ -22,6 +22,7 @@ MEASURES: dict[str, Callable[[Scale, Path], Iterator[Figure]]] = {
     "delay": forwarding.delay,
     "beside": acknowledging.beside,
     "growth": keeping.growth,
+    "scale": keeping.scale,
     "catalogue": catalogue.reading,
     "memory": standing.memory,
     "start": standing.cold_start,

@@ -1,97 +1,145 @@
-"""What keeping and claiming cost when much is kept already, against an empty box."""
+"""What the box costs when it is full, against an empty one: keeping, claiming, looking things up."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Engine, update
+from sqlalchemy import Connection, Engine
 
-from receiver.inbox.claim import claim
+from adapters.deliveroo import GUID
+from receiver.inbox import search
+from receiver.inbox.claim import anything, claim
 from receiver.inbox.dialect import open_engine, start_checkpoints
 from receiver.inbox.keep import keep_many
-from receiver.inbox.migrate import migrate
-from receiver.inbox.records import Attempt, Settlement, State
+from receiver.inbox.records import Attempt, Incoming, Job, OrderRecord, Settlement, State
 from receiver.inbox.settle import settle
-from receiver.inbox.tables import jobs
-from tests.bench.deliveries import incoming
+from tests.bench.boxes import ENGINES, NAMES, boxes
+from tests.bench.deliveries import CONNECTION, incoming
 from tests.bench.figures import MS, Figure, Goal, middle
+from tests.bench.filling import Content, Tell, fill, till
 from tests.bench.processes import elsewhere
 from tests.bench.scale import Scale
 
-KEEP = Goal(name="keep with {rows:,} rows / empty", floor=1.5, aim=1.1, unit="x")
-CLAIM = Goal(name="claim with {rows:,} rows / empty", floor=1.5, aim=1.1, unit="x")
-
 BATCH = 64
 TURNS = 60
-AT_ONCE = 512
-DONE = Settlement(state=State.DONE, attempts=(Attempt("created", ""),))
+TILLS = 50  # of a full box; each batch is for two of them
+NOBODY: Mapping[str, int] = {}
+MEASURED = {
+    "keep": f"keep {BATCH}",
+    "claim": f"claim {BATCH}",
+    "settle": f"settle {BATCH}",
+    "look": "an idle look",
+    "held": "list what is held",
+    "text": "find an order by its id",
+    "reference": "an order by its payment's reference",
+    "unseen": "unseen",
+    "counts": "counts",
+    "risk": "risk",
+}
+
+Work = Callable[[Connection], Any]
+Took = Mapping[str, float]
 
 
 @dataclass(slots=True)
 class Box:
+    """`took`: seconds of each thing that was done, by its name."""
+
     engine: Engine
-    keeping: list[float] = field(default_factory=list)  # seconds a batch
-    claiming: list[float] = field(default_factory=list)
+    took: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def do(self, name: str, work: Work) -> Any:
+        start = time.perf_counter()
+        with self.engine.begin() as connection:
+            found = work(connection)
+        self.took[name].append(time.perf_counter() - start)
+        return found
 
 
 def growth(scale: Scale, folder: Path) -> Iterator[Figure]:
-    empty, full = elsewhere(compare, folder, scale.rows)
-    for goal, place in ((KEEP, 0), (CLAIM, 1)):
-        few, many = empty[place] * MS, full[place] * MS
-        named = Goal(
-            name=goal.name.format(rows=scale.rows), floor=goal.floor, aim=goal.aim, unit="x"
+    return grown("sqlite", scale.rows, folder)
+
+
+def scale(scale: Scale, folder: Path) -> Iterator[Figure]:
+    for engine in ENGINES:
+        yield from grown(engine, scale.rows, folder)
+
+
+def grown(engine: str, rows: int, folder: Path) -> Iterator[Figure]:
+    content = Content(kept=rows, open=rows // 10, queues=max(1, rows // 100), tills=TILLS)
+    with boxes(engine, folder) as make:
+        empty, full = elsewhere(compare, make(), make(), content)
+    for name, said in MEASURED.items():
+        few, many = empty[name] * MS, full[name] * MS
+        goal = Goal(
+            name=f"{said}: {NAMES[engine]}, {rows:,} kept / empty", floor=1.5, aim=1.1, unit="x"
         )
-        yield Figure(named, many / few, f"{many:.2f} ms and {few:.2f} ms for {BATCH}")
+        yield Figure(goal, many / few, f"{many:.2f} ms and {few:.2f} ms")
 
 
-def compare(folder: Path, rows: int) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Median seconds to keep and to claim a batch: in an empty box, in a full one."""
-    urls = [f"sqlite:///{folder / name}.db" for name in ("empty", "full")]
-    for url in urls:
-        migrate(url)
-    stops = [start_checkpoints(url) for url in urls]
-    empty, full = (Box(open_engine(url, writes=True)) for url in urls)
-    fill(full.engine, rows)
+def compare(empty_url: str, full_url: str, content: Content) -> tuple[Took, Took]:
+    """Median seconds of each thing: in an empty box, in a full one."""
+    fill(full_url, content)
+    stops = [start_checkpoints(url) for url in (empty_url, full_url)]
+    pair = [Box(open_engine(url, writes=True)) for url in (empty_url, full_url)]
     for _ in range(TURNS):
-        turn(empty)
-        turn(full)
-    for box, stop in zip((empty, full), stops, strict=True):
+        batch = spread(incoming(BATCH))
+        for box in pair:
+            turn(box, batch)
+    for box, stop in zip(pair, stops, strict=True):
         box.engine.dispose()
         stop()
-    return medians(empty), medians(full)
+    empty, full = ({name: middle(took) for name, took in box.took.items()} for box in pair)
+    return empty, full
 
 
-def medians(box: Box) -> tuple[float, float]:
-    return middle(box.keeping), middle(box.claiming)
+def spread(batch: Sequence[Incoming]) -> list[Incoming]:
+    return [replace(one, pos=till(place % 2)) for place, one in enumerate(batch)]
 
 
-def turn(box: Box) -> None:
-    """Keeps a batch, claims it and settles it, each in a transaction of its own."""
-    batch = incoming(BATCH)
-    start = time.perf_counter()
-    with box.engine.begin() as connection:
-        keep_many(connection, batch)
-    kept = time.perf_counter()
+def turn(box: Box, batch: Sequence[Incoming]) -> None:
+    """Keeps a batch, claims as many and settles them, and looks around, each in a transaction."""
     now = datetime.now(UTC)
-    with box.engine.begin() as connection:
-        mine, _ = claim(connection, worker="bench", limit=BATCH, now=now)
-    box.keeping.append(kept - start)
-    box.claiming.append(time.perf_counter() - kept)
-    with box.engine.begin() as connection:
-        for job in mine:
-            settle(connection, job, DONE, now)
+    box.do("keep", partial(keep_many, batch=batch))
+    mine, _ = box.do("claim", partial(claim, worker="bench", limit=BATCH, now=now))
+    box.do("settle", lambda at: [settle(at, job, settlement(job), now) for job in mine])
+    box.do("look", partial(anything, now=now, under_way=NOBODY))
+    look_around(box, mine[0], now)
 
 
-def fill(engine: Engine, rows: int) -> None:
-    """With what was kept and done before."""
-    for start in range(0, rows, AT_ONCE):
-        batch = incoming(min(AT_ONCE, rows - start))
-        with engine.begin() as connection:
-            keep_many(connection, batch)
-            connection.execute(
-                update(jobs).where(jobs.c.state == "ready").values(state=str(State.DONE))
-            )
+def look_around(box: Box, job: Job, now: datetime) -> None:
+    order = settlement(job).orders[0]
+    box.do("held", partial(search.listing, states=("held",)))
+    box.do("text", partial(search.listing, text=order.order_id))
+    box.do("reference", partial(search.orders_called, reference=order.platform_id))
+    box.do("unseen", partial(search.unseen, until=now))
+    box.do("counts", search.counts)
+    box.do("risk", search.at_risk)
+
+
+def settlement(job: Job) -> Settlement:
+    """As of an order that was created."""
+    number = job.delivery.headers[GUID]
+    order = OrderRecord(
+        order_id=f"{CONNECTION.name}:de:{number}",
+        connection=CONNECTION.name,
+        pos=job.pos or "",
+        platform_id=f"de:{number}",
+        state="created",
+        created_at=job.delivery.received_at,
+        internal_id=job.id,
+        total=5_360,
+        tip=0,
+        delivery=job.delivery_row,
+        references=(f"{CONNECTION.name}:de:{number}", f"de:{number}"),
+    )
+    return Settlement(
+        state=State.DONE, attempts=(Attempt("created", order.order_id),), orders=(order,)
+    )

@@ -35,6 +35,7 @@ from receiver.inbox.tables import (
     payments,
     pos_states,
 )
+from receiver.inbox.turns import pass_on
 
 AT_ONCE = 500  # names in one statement
 
@@ -256,11 +257,15 @@ def change(
             awaits=None,
             updated_at=ms(now),
             cleared=to is State.READY,
+            behind=False,
             alarm_at=None if to is State.HELD else jobs.c.alarm_at,  # whoever holds it looks at it
         )
-        .returning(jobs.c.id)
+        .returning(jobs.c.id, jobs.c.queue)
     )
-    return [row[0] for row in connection.execute(changed)]
+    moved = connection.execute(changed).all()
+    for queue in {row[1] for row in moved}:
+        pass_on(connection, queue)
+    return [row[0] for row in moved]
 
 
 def pos_list(connection: Connection) -> list[dict[str, Any]]:

@@ -86,12 +86,14 @@ jobs = Table(
     Column("deadline", BigInteger, nullable=False, server_default=str(NEVER)),  # the platform's
     Column("alarm_at", BigInteger),  # then it is woken, while there is time; none: no need
     Column("at_risk", Boolean, nullable=False, server_default=false()),  # the alarm was raised
+    Column("behind", Boolean, nullable=False, server_default=false()),  # ready, but not its turn
 )
 OPEN_STATES = ("ready", "waiting")
 STANDING_STATES = ("ready", "waiting", "running", "held")
 READY = among(jobs.c.state, "ready")  # due at once: the soonest deadline first
 Index(
     "jobs_ready",
+    jobs.c.behind,
     jobs.c.lane,
     jobs.c.deadline,
     jobs.c.id,
@@ -112,7 +114,7 @@ Index("jobs_alarm", jobs.c.alarm_at, sqlite_where=ALARMED, postgresql_where=ALAR
 STANDING = among(jobs.c.state, *STANDING_STATES)
 Index("jobs_queue", jobs.c.queue, jobs.c.id, sqlite_where=STANDING, postgresql_where=STANDING)
 RUNNING = among(jobs.c.state, "running")
-Index("jobs_running", jobs.c.owner, sqlite_where=RUNNING, postgresql_where=RUNNING)
+Index("jobs_running", jobs.c.queue, sqlite_where=RUNNING, postgresql_where=RUNNING)
 AWAITING = jobs.c.awaits.is_not(None)
 Index("jobs_awaits", jobs.c.awaits, sqlite_where=AWAITING, postgresql_where=AWAITING)
 Index("jobs_delivery", jobs.c.delivery)

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     RowMapping,
-    and_,
     exists,
     func,
     not_,
@@ -20,9 +20,12 @@ from sqlalchemy import (
 
 from adapters.contract import Delivery
 from receiver.inbox.made import delivery
+from receiver.inbox.named import called
 from receiver.inbox.records import OrderRecord, PaymentRecord, State, moment, ms, storable
 from receiver.inbox.tables import (
-    ATTENTION,
+    ANY_STATE,
+    ENDED,
+    RUNNING,
     STANDING_STATES,
     UNPURGED,
     among,
@@ -35,7 +38,7 @@ from receiver.inbox.tables import (
     payments,
     pos_states,
 )
-from receiver.inbox.turns import pass_on
+from receiver.inbox.turns import UNMARKED, pass_on
 
 AT_ONCE = 500  # names in one statement
 
@@ -96,7 +99,7 @@ def delivery_of(connection: Connection, row: int) -> Delivery | None:
 def given_up_unsure(connection: Connection, queue: str) -> bool:
     """Whether an order of this queue may stand at its POS by a try that nobody goes on with."""
     query = select(jobs.c.id).where(
-        jobs.c.queue == queue, ATTENTION, jobs.c.state == "dead", jobs.c.sent
+        jobs.c.queue == queue, ENDED, jobs.c.state == "dead", jobs.c.sent
     )
     return connection.execute(query.limit(1)).first() is not None
 
@@ -146,15 +149,36 @@ def unseen(connection: Connection, until: datetime) -> bool:
     What stands behind another of its queue does not count: it is of the same order. Nor does what
     an operator holds: it may never be looked at.
     """
-    query = select(jobs.c.id).where(
-        among(jobs.c.state, *STANDING_STATES),
-        jobs.c.state != str(State.HELD),
-        jobs.c.call.is_(None),
-        jobs.c.since <= ms(until),
-        or_(jobs.c.fence == 0, and_(jobs.c.fence == 1, jobs.c.state == "running")),
-        not_(BEHIND),
+    come = jobs.c.call.is_(None), jobs.c.since <= ms(until), not_(BEHIND)
+    fresh = select(jobs.c.id).where(UNMARKED, jobs.c.fence == 0, *come)
+    begun = select(jobs.c.id).where(RUNNING, jobs.c.fence == 1, *come)
+    by_index = (
+        fresh.order_by(jobs.c.lane, jobs.c.deadline, jobs.c.id),
+        begun.order_by(jobs.c.queue),
     )
-    return connection.execute(query.limit(1)).first() is not None
+    return any(connection.execute(query.limit(1)).first() for query in by_index)
+
+
+LISTED = select(
+    jobs.c.id,
+    jobs.c.connection,
+    deliveries.c.delivery_id,
+    jobs.c.queue,
+    jobs.c.pos,
+    jobs.c.state,
+    jobs.c.reason,
+    jobs.c.due_at,
+    jobs.c.failures,
+    deliveries.c.received_at,
+    deliveries.c.arrivals,
+    jobs.c.pos.startswith("@").label("answer"),
+).join(deliveries, deliveries.c.id == jobs.c.delivery)
+
+
+def mentions(text: str) -> ColumnElement[bool]:
+    """Whether it is part of a delivery id, queue or reason: a walk over everything."""
+    columns = (deliveries.c.delivery_id, jobs.c.queue, jobs.c.reason)
+    return or_(*(column.contains(text, autoescape=True) for column in columns))
 
 
 def listing(
@@ -165,34 +189,27 @@ def listing(
     text: str | None = None,
     limit: int = 50,
 ) -> list[dict[str, Any]]:
-    """Jobs, newest first: without bodies. `text` is part of a delivery id, queue or reason."""
-    query = (
-        select(
-            jobs.c.id,
-            jobs.c.connection,
-            deliveries.c.delivery_id,
-            jobs.c.queue,
-            jobs.c.pos,
-            jobs.c.state,
-            jobs.c.reason,
-            jobs.c.due_at,
-            jobs.c.failures,
-            deliveries.c.received_at,
-            deliveries.c.arrivals,
-            jobs.c.pos.startswith("@").label("answer"),
-        )
-        .join(deliveries, deliveries.c.id == jobs.c.delivery)
-        .order_by(jobs.c.id.desc())
-        .limit(limit)
-    )
-    if states:
-        query = query.where(jobs.c.state.in_(states))
-    if connection_name:
-        query = query.where(jobs.c.connection == connection_name)
-    if text:
-        columns = (deliveries.c.delivery_id, jobs.c.queue, jobs.c.reason)
-        query = query.where(or_(*(column.contains(text, autoescape=True) for column in columns)))
-    return [dict(row) for row in connection.execute(query).mappings()]
+    """Jobs, newest first: without bodies. `text` is what they or their order are called; only
+    where nothing is called that, part of a delivery id, queue or reason."""
+    of = [jobs.c.connection == connection_name] if connection_name else []
+    every = [[*of, jobs.c.state == state] for state in states] or [of]
+    by_state = [[*one, ANY_STATE] if states else one for one in every]
+    if not text:
+        return newest(connection, by_state, limit)
+    named = [[*one, name] for one in every for name in called(connection, text, limit)]
+    parts = [[*one, mentions(text)] for one in by_state]
+    return newest(connection, named, limit) or newest(connection, parts, limit)
+
+
+def newest(
+    connection: Connection, every: Sequence[Sequence[ColumnElement[bool]]], limit: int
+) -> list[dict[str, Any]]:
+    """Of those that meet all of one of the lists of conditions: each finds its own by an index."""
+    found: dict[int, dict[str, Any]] = {}
+    for conditions in every:
+        query = LISTED.where(*conditions).order_by(jobs.c.id.desc()).limit(limit)
+        found |= {row["id"]: dict(row) for row in connection.execute(query).mappings()}
+    return [found[one] for one in sorted(found, reverse=True)[:limit]]
 
 
 def detail(connection: Connection, job_id: int) -> dict[str, Any] | None:

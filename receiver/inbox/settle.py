@@ -17,6 +17,7 @@ from receiver.inbox.records import (
     Job,
     Settled,
     Settlement,
+    answering,
     lane,
     ms,
     platform,
@@ -25,7 +26,7 @@ from receiver.inbox.records import (
 from receiver.inbox.sql import insert_many, run
 from receiver.inbox.standing import record_order, record_payment, record_payment_reference
 from receiver.inbox.tables import (
-    ATTENTION,
+    ENDED,
     STANDING,
     UNPURGED,
     among,
@@ -102,7 +103,7 @@ WAKE_QUEUE = (
 )
 WAKE_SENT = (
     update(jobs)
-    .where(jobs.c.queue == bindparam("of"), ATTENTION, jobs.c.state == "dead", jobs.c.sent)
+    .where(jobs.c.queue == bindparam("of"), ENDED, jobs.c.state == "dead", jobs.c.sent)
     .where(exists().where(deliveries.c.id == jobs.c.delivery, UNPURGED))
     .values(state="ready", due_at=bindparam("now"))
 )
@@ -203,7 +204,7 @@ def add(
 ) -> None:
     """Answers to the platform, in a queue of their own: they never stand in the POS's way."""
     at, peer = ms(now), platform(of)
-    goes = (of, f"answer {queue}", False, peer, lane(of, peer), "ready", at, at, False, at)
+    goes = (of, answering(queue), False, peer, lane(of, peer), "ready", at, at, False, at)
     insert_many(
         connection,
         jobs,

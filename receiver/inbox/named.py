@@ -9,7 +9,9 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select
 from receiver.inbox.records import answering, storable
 from receiver.inbox.tables import ENDED, STANDING, deliveries, jobs, order_references, orders
 
-earliest = select(func.min(deliveries.c.connection).label("name")).cte("names", recursive=True)
+earliest = select(func.min(deliveries.c.connection).label("name")).cte(
+    "connections", recursive=True
+)
 further = select(func.min(deliveries.c.connection)).where(deliveries.c.connection > earliest.c.name)
 CONNECTIONS = earliest.union_all(
     select(further.scalar_subquery()).where(earliest.c.name.is_not(None))

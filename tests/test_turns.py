@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import Connection, text
 
 from receiver.inbox import claim, operate, sql
-from receiver.inbox.lane import LARGEST_BATCH
 from receiver.inbox.records import Settlement, State, ms
 from receiver.inbox.tables import jobs
 from tests.box import HELD, NOW, Box, incoming, later, opened, queues
@@ -19,6 +18,7 @@ from tests.test_inbox_beside import claiming, meanwhile
 from tests.test_inbox_cost import steps
 
 MANY = 2_000
+LOT = 500
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def other(database_url: str) -> Iterator[Box]:
 def keep(box: Box, count: int, queue: str | None = None, **more: Any) -> None:
     name = queue or "own"
     every = [incoming(f"{name}{number}", queue, **more) for number in range(count)]
-    for start in range(0, count, LARGEST_BATCH):
-        box.keep(*every[start : start + LARGEST_BATCH])
+    for start in range(0, count, LOT):
+        box.keep(*every[start : start + LOT])
 
 
 def marked(box: Box) -> list[str]:

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from receiver.inbox.dialect import free_queues
+from receiver.inbox.dialect import free_queues, most_at_once
 from receiver.inbox.made import job, pos_state
 from receiver.inbox.records import Job, PosState, ms
 from receiver.inbox.sql import rows, run
@@ -141,6 +141,7 @@ def claim(
     what must be accepted soon. Of each lane those come first that must be accepted soonest.
     """
     run(connection, WAKE, now=ms(now))
+    limit = min(limit, most_at_once(connection))
     paused = paused_pos(connection)
     queues: dict[str, int] = {}  # one of each
     probes: set[int] = set()

@@ -23,7 +23,7 @@ from receiver.inbox.settle import settle
 from tests.bench.boxes import ENGINES, NAMES, boxes
 from tests.bench.deliveries import CONNECTION, incoming
 from tests.bench.figures import MS, Figure, Goal, middle
-from tests.bench.filling import Content, Tell, fill, till
+from tests.bench.filling import Content, fill, till
 from tests.bench.processes import elsewhere
 from tests.bench.scale import Scale
 

@@ -69,7 +69,7 @@ def in_use(state: str) -> Select[Any]:
 
 ALARMS = ALARMED, jobs.c.alarm_at <= bindparam("now")
 RINGS = select(jobs.c.id).where(*ALARMS).limit(1).scalar_subquery().is_not(None)
-NOWHERE: Sequence[ColumnElement[Any]] = literal_column("''"), literal_column("NULL")
+NOWHERE: Sequence[ColumnElement[Any]] = literal_column("''"), literal_column("''")
 ALARM = select(literal_column("'alarm'"), *NOWHERE).where(RINGS)
 IN_USE: CompoundSelect[Any] = union_all(ALARM, *map(in_use, OPEN))
 OF_LANE = jobs.c.lane == bindparam("of"), jobs.c.due_at <= bindparam("now")

@@ -1,4 +1,4 @@
-"""A box that has been at work for a month, filled through its own tables as fast as they take it."""
+"""A box as it is after a month at work: filled through its own tables, as fast as they take it."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ Tell = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """So many deliveries that are done, and after them jobs in `state`, in so many `queues` of
-    so many tills."""
+    """So many deliveries that are done, and after them jobs in `state`: in so many `queues`, or
+    each in its own, of so many tills."""
 
     kept: int = 0
     open: int = 0
-    queues: int = 1
+    queues: int = 0
     tills: int = 1
     state: str = "ready"
 
@@ -117,11 +117,11 @@ def sequence(content: Content, first: int) -> Iterator[One]:
     begins, step = ms(ends - MONTH), MONTH / timedelta(milliseconds=1) / content.rows
     for place in range(content.rows):
         number = f"{chance.getrandbits(128):032x}"
-        if place < content.kept:
-            state, queue, goes = "done", named(number), place % content.tills
-        else:
-            which = chance.randrange(content.queues)
-            state, queue, goes = content.state, f"queue {first} {which}", which % content.tills
+        state = "done" if place < content.kept else content.state
+        which = chance.randrange(content.queues) if content.queues else place
+        alone = state == "done" or not content.queues
+        queue = named(number) if alone else f"queue {first} {which}"
+        goes = which % content.tills
         yield One(first + place, number, begins + int(step * place), goes, queue, state)
 
 
@@ -136,12 +136,10 @@ def fill(url: str, content: Content, tell: Tell = lambda _: None) -> None:
     while lot := list(islice(todo, LOT)):
         with engine.begin() as connection:
             put_all(connection, copies, lot)
+            for table in COLUMNS:
+                renumber(connection, table)
         done += len(lot)
         tell(done)
-    with engine.begin() as connection:
-        for table in COLUMNS:
-            renumber(connection, table)
-    settle_down(engine)
     engine.dispose()
 
 
@@ -173,14 +171,16 @@ def put(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
             into.write_row(row)
 
 
-def settle_down(engine: Engine) -> None:
+def settle_down(url: str) -> None:
     """As it would stand after a while: on disk, and vacuumed by PostgreSQL itself."""
+    engine = open_engine(url, writes=True)
     statements = {
         "sqlite": ["PRAGMA wal_checkpoint(TRUNCATE)"],
         "postgresql": ["VACUUM ANALYZE", "CHECKPOINT"],
     }
-    with closing(engine.raw_connection()) as connection:
+    with engine.connect() as connection:
         if engine.dialect.name == "postgresql":
-            connection.driver_connection.autocommit = True
+            connection.execution_options(isolation_level="AUTOCOMMIT")
         for statement in statements[engine.dialect.name]:
-            connection.cursor().execute(statement)
+            cursor(connection).execute(statement)
+    engine.dispose()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from receiver.inbox import claim, operate, sql
+from receiver.inbox import claim, dialect, operate, sql
 from receiver.inbox.records import Settlement, State, ms
 from receiver.inbox.tables import jobs
 from tests.box import HELD, NOW, Box, incoming, later, opened, queues
@@ -203,6 +203,6 @@ def test_no_walk_over_all_jobs_whatever_one_queue_makes_it_believe(
 
 
 def walked(words: str, values: Mapping[str, object], connection: Connection) -> list[str]:
-    place = sql.cursor(connection)
+    place = dialect.cursor(connection)
     place.execute(f"EXPLAIN {words}", values)
     return [line for (line,) in place.fetchall() if "Seq Scan on jobs" in line]

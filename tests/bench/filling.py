@@ -11,6 +11,7 @@ from itertools import islice
 
 from sqlalchemy import Connection, Engine, Table, func, select
 
+from adapters.deliveroo import GUID
 from receiver.inbox.dialect import cursor, open_engine, renumber
 from receiver.inbox.keep import arrival
 from receiver.inbox.records import lane, ms
@@ -76,14 +77,15 @@ class Copies:
     def __init__(self) -> None:
         (one,) = incoming(1)
         self.like = arrival(one)
-        self.number = one.delivery_id
+        self.number = one.headers[GUID]
 
     def rows(self, one: One) -> Iterator[tuple[Table, Row]]:
         """Of each table, what there is of such a delivery by now."""
         like, pos = self.like, till(one.till)
         body = like.body.replace(self.number.encode(), one.number.encode())
         headers = like.headers.replace(self.number, one.number)
-        came = (one.row, like.connection, one.number, like.method, like.url, like.path)
+        called = like.delivery_id.replace(self.number, one.number)
+        came = (one.row, like.connection, called, like.method, like.url, like.path)
         yield deliveries, (*came, headers, body, one.at)
         goes = (one.queue, False, pos, lane(like.connection, pos), one.state)
         tried = one.state != "ready"

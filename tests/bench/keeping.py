@@ -14,6 +14,7 @@ from tests.bench.scale import Scale
 from tests.bench.turns import BATCH, Took, compare, ratio
 
 TILLS = 50  # of a full box; each batch is for two of them
+TURNS = 60
 TOLD_EVERY = 20 * LOT
 DONE = {
     "keep": f"keep {BATCH}",
@@ -53,4 +54,4 @@ def filled(empty: str, full: str, content: Content) -> Sequence[Took]:
 
     fill(full, content, tell)
     settle_down(full)
-    return compare([empty, full], tills=(0, 1))
+    return compare([empty, full], TURNS, tills=(0, 1))

@@ -15,6 +15,8 @@ from tests.bench.processes import elsewhere
 from tests.bench.scale import Scale
 from tests.bench.turns import BATCH, Took, compare, ratio
 
+TURNS = 20
+
 
 def neighbours(scale: Scale, folder: Path) -> Iterator[Figure]:
     for engine in ENGINES:
@@ -35,8 +37,8 @@ def measured(urls: Sequence[str], count: int) -> dict[str, tuple[Took, Took]]:
     for url in (hot, dead, back):
         settle_down(url)
     pause(dead)
-    beside_hot = compare([calm, hot], tills=(0, 1))
-    beside_pos = compare([alone, dead, back], tills=(1, 2))
+    beside_hot = compare([calm, hot], TURNS, tills=(0, 1))
+    beside_pos = compare([alone, dead, back], TURNS, tills=(1, 2))
     return {
         f"{count:,} of one queue": (beside_hot[0], beside_hot[1]),
         f"{count:,} for a dead POS": (beside_pos[0], beside_pos[1]),

@@ -25,7 +25,6 @@ from tests.bench.figures import MS, Figure, Goal, middle
 from tests.bench.filling import named, till
 
 BATCH = 64
-TURNS = 60
 
 Work = Callable[[Connection], Any]
 Took = Mapping[str, float]
@@ -47,11 +46,11 @@ class Box:
         return found
 
 
-def compare(urls: Sequence[str], tills: Sequence[int]) -> Sequence[Took]:
+def compare(urls: Sequence[str], turns: int, tills: Sequence[int]) -> Sequence[Took]:
     """Median seconds of each thing in each of the boxes, in turns. Every batch goes to `tills`."""
     with ExitStack() as stack:
         found = [stack.enter_context(opened(url)) for url in urls]
-        for _ in range(TURNS):
+        for _ in range(turns):
             batch = spread(incoming(BATCH), tills)
             for box in found:
                 turn(box, batch)

@@ -285,7 +285,7 @@ class Adapter:
     answer: Callable[[Delivery, Order, Told], Sequence[Call]] = nothing
     api: Api | None = None  # needed by Fetch and Call
     thin: bool = False  # gives Fetch: no order can be read without credentials for `api`
-    hosts: frozenset[str] = frozenset()  # where `api` may be, beside a configured address
+    hosts: frozenset[str] = frozenset()  # where `api` is; another that is configured is warned of
     deadline: timedelta | None = None  # to accept or deny, where no order states its own
     secret_bytes: int = 16  # shorter secrets are refused at the start
     check_secret: Callable[[str], str | None] = no_fault  # what else is wrong: "is not base64"

@@ -18,7 +18,7 @@ from adapters.api import Ask, Found, Listing, Told
 from adapters.contract import Delivery, Unreadable
 from receiver import log, metrics
 from receiver.errors import Held, Refused, Unavailable
-from receiver.inbox import Inbox, seen
+from receiver.inbox import Inbox, keep, seen
 from receiver.inbox.records import Incoming, StoreUnavailable, storable
 from receiver.oktopos import order_id
 from receiver.platforms import Platforms
@@ -198,11 +198,10 @@ def incoming(connection: Connection, ask: Ask, path: str, found: Found) -> Incom
     if not identity.order_id:
         return None
     ordered = storable(identity.order_id)
-    return Incoming(
+    return keep.incoming(
+        delivery,
         connection=connection.name,
         delivery_id=MARK + ordered,
-        delivery=delivery,
-        headers=delivery.headers,
         queue=order_id(connection.name, ordered),
         pos=connection.pos_name(identity.store_id),
         overtakes=identity.overtakes,

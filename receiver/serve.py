@@ -37,6 +37,7 @@ from receiver.worker import Worker
 DRAIN_SECONDS = 18  # for answers in flight, beside the worker's own
 CATALOGUE_SECONDS = 60.0  # between looks whether a catalogue is due
 BACKLOG = 2048
+YOUNG = 20_000  # objects made and not yet gone before a look for cycles; Python's own is 700
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 logger = log.logger()
@@ -161,6 +162,7 @@ async def serve(settings: Settings, *, web: bool, work: bool) -> None:
     with listener(settings) if web else nullcontext() as address:
         inbox = await open_inbox(settings.database_url)
         gc.freeze()  # what is loaded by now stays for life: it is not walked over and over again
+        gc.set_threshold(YOUNG)  # nor is each delivery, which leaves hardly a cycle behind
         try:
             async with asyncio.TaskGroup() as group:
                 if address:

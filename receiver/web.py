@@ -12,23 +12,24 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import cache, lru_cache, partial
+from typing import NamedTuple
 
 from prometheus_client import Counter
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.contract import Ack, Adapter, Delivery, Rejected
 from receiver import log, metrics
 from receiver.certificates import Certificates, NoCertificate
 from receiver.health import Health
 from receiver.http import Http
-from receiver.inbox import Inbox, quarantine
+from receiver.inbox import Inbox, keep, quarantine
 from receiver.inbox.records import Incoming, StoreUnavailable, storable
 from receiver.oktopos import order_id
 from receiver.request import Left, Patience, TooLarge, read_body, read_headers, wanted
@@ -43,22 +44,36 @@ ADDRESS = re.compile(r"/webhooks/(?P<connection>[^/]+)(/(?P<rest>.*))?", re.DOTA
 logger = log.logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    status: int
-    body: bytes = b""
-    media_type: str | None = None
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+class Answer(NamedTuple):
+    """Ready to be sent, as most are the same."""
+
+    start: Message
+    end: Message
     last: bool = False  # of its connection: the body is left unread
+
+
+def answering(
+    status: int,
+    body: bytes = b"",
+    media_type: str | None = None,
+    *headers: tuple[bytes, bytes],
+    last: bool = False,
+) -> Answer:
+    if media_type:
+        headers = (*headers, (b"content-type", media_type.encode()))
+    headers = (*headers, (b"content-length", str(len(body)).encode()))
+    start = {"type": "http.response.start", "status": status, "headers": headers}
+    return Answer(start, {"type": "http.response.body", "body": body, "more_body": last}, last)
 
 
 def refusal(status: int, error: str, *headers: tuple[bytes, bytes], last: bool = False) -> Answer:
     body = json.dumps({"error": error}).encode()
     if last:
         headers = (*headers, (b"connection", b"close"))
-    return Answer(status, body, "application/json", headers, last)
+    return answering(status, body, "application/json", *headers, last=last)
 
 
+OK = answering(200)
 NOT_FOUND = refusal(404, "connection")
 NOT_ALLOWED = refusal(405, "method", (b"allow", b"POST, PUT, HEAD"))
 OF_DELIVERIES = ("POST", "PUT")
@@ -76,6 +91,7 @@ class Webhooks:
     settings: Settings
     inbox: Inbox
     certificates: Certificates
+    patience: Patience = field(default_factory=lambda: Patience(BODY_SECONDS))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -92,7 +108,7 @@ class Webhooks:
                 logger.exception("bug", connection=connection.name)
                 result, answer = "failed", NOT_KEPT
         else:
-            result, answer = "method", Answer(200) if scope["method"] == "HEAD" else NOT_ALLOWED
+            result, answer = "method", OK if scope["method"] == "HEAD" else NOT_ALLOWED
         await reply(send, answer)
         note(connection.name if connection else "unknown", result, time.perf_counter() - started)
         if answer.last:
@@ -107,7 +123,7 @@ class Webhooks:
             return "encoded", ENCODED
         body = None
         try:
-            with Patience(BODY_SECONDS):
+            with self.patience.turn():
                 body = await read_body(headers, receive, self.settings.max_body_bytes)
                 return await self.judge(connection, self.delivery(scope, headers, body))
         except TooLarge:
@@ -125,7 +141,8 @@ class Webhooks:
         if delivery.method not in OF_DELIVERIES:
             return "method", NOT_ALLOWED
         try:
-            delivery = await self.certificates.given(connection, delivery)
+            if connection.adapter.certificate_at:
+                delivery = await self.certificates.given(connection, delivery)
             connection.adapter.verify(delivery, connection.proves(delivery))
         except Rejected as error:
             self.quarantine(connection, delivery, str(error))
@@ -188,11 +205,10 @@ def incoming(connection: Connection, delivery: Delivery) -> Incoming:
     delivery_id = storable(identity.delivery_id)
     ordered = storable(identity.order_id or "")
     deadline = connection.deadline(delivery.received_at)
-    return Incoming(
+    return keep.incoming(
+        delivery,
         connection=connection.name,
         delivery_id=delivery_id,
-        delivery=delivery,
-        headers=delivery.headers,
         queue=order_id(connection.name, ordered or delivery_id),
         pos=connection.pos_name(identity.store_id),
         overtakes=identity.overtakes,
@@ -201,16 +217,14 @@ def incoming(connection: Connection, delivery: Delivery) -> Incoming:
     )
 
 
+@lru_cache
 def acknowledged(ack: Ack) -> Answer:
-    return Answer(ack.status, ack.body, ack.media_type)
+    return answering(ack.status, ack.body, ack.media_type)
 
 
 async def reply(send: Send, answer: Answer) -> None:
-    headers = [(b"content-length", str(len(answer.body)).encode()), *answer.headers]
-    if answer.media_type:
-        headers.append((b"content-type", answer.media_type.encode()))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body, "more_body": answer.last})
+    await send(answer.start)
+    await send(answer.end)
 
 
 async def hang_up(receive: Receive, send: Send) -> None:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, select
 
 from adapters.contract import Delivery
-from receiver.inbox import claim, lease, settle, verdicts
+from receiver.inbox import claim, keep, lease, settle, verdicts
 from receiver.inbox.dialect import open_engine
 from receiver.inbox.keep import keep_many
 from receiver.inbox.records import (
@@ -41,6 +41,11 @@ def later(**by: float) -> datetime:
     return NOW + timedelta(**by)
 
 
+def delivered(connection: str = "plain", at: datetime = NOW, body: bytes = b"{}") -> Delivery:
+    url = f"https://receiver.example/webhooks/{connection}"
+    return Delivery("POST", url, "", {"x-plain": "00"}, body, at)
+
+
 def incoming(
     delivery_id: str,
     queue: str | None = None,
@@ -54,13 +59,10 @@ def incoming(
     alarm_at: datetime | None = None,
 ) -> Incoming:
     """A delivery; without a queue it has one of its own."""
-    headers = {"x-plain": "00"}
-    url = f"https://receiver.example/webhooks/{connection}"
-    return Incoming(
+    return keep.incoming(
+        delivered(connection, at, body),
         connection=connection,
         delivery_id=delivery_id,
-        delivery=Delivery("POST", url, "", headers, body, at),
-        headers=headers,
         queue=queue or delivery_id,
         pos=pos,
         overtakes=overtakes,

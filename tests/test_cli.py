@@ -30,7 +30,7 @@ COMMANDS: Mapping[str, set[str]] = {
     "": {
         "serve", "worker", "migrate", "check", "demo", "sandbox", "deliveries", "replay", "pos",
         "quarantine", "reconcile", "articles", "report", "purge",
-        "backup", "restore", "transfer",
+        "backup", "restore", "transfer", "bench",
     },
     "articles": {"sync", "list", "map", "import", "export"},
     "deliveries": {"cancel", "list", "show", "replay", "hold", "discard"},
@@ -658,3 +658,21 @@ def test_replay_of_what_its_secret_cannot_sign(
     result = call("replay", str(recording(tmp_path, b"{}")))
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.endswith("request.http: it cannot be signed: a public key cannot\n")
+
+
+def test_bench_passes_its_options_on(capfd: pytest.CaptureFixture[str]) -> None:
+    assert call("bench", "--only", "nothing").exit_code == 2
+    assert "--only: invalid choice: 'nothing'" in capfd.readouterr().err
+    assert call("bench", "--help").exit_code == 0
+    assert "usage: receiver bench" in capfd.readouterr().out
+
+
+def test_without_the_repository_there_is_no_bench(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("receiver.cli.bench.repository", lambda: tmp_path)
+    told = call("bench")
+    assert told.exit_code == 1
+    assert told.stderr == (
+        "receiver: the benchmark is not installed with it; in the repository, run make bench\n"
+    )

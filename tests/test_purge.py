@@ -15,7 +15,19 @@ from sqlalchemy import Connection, text
 from receiver.inbox import operate, purge, quarantine, search, seen
 from receiver.inbox.quarantine import Suspect
 from receiver.inbox.records import Answer, Attempt, Settlement, State, ms
-from tests.box import DONE, HELD, NOW, Box, Row, call, incoming, later, opened, order_record
+from tests.box import (
+    DONE,
+    HELD,
+    NOW,
+    Box,
+    Row,
+    call,
+    delivered,
+    incoming,
+    later,
+    opened,
+    order_record,
+)
 from tests.databases import path_of, postgresql_only, sqlite_only
 
 BORDER = later(days=-30)
@@ -212,7 +224,7 @@ def test_a_cancellation_does_not_wake_it(box: Box) -> None:
 
 def test_quarantine_goes_by_age(box: Box) -> None:
     for at in (later(days=-8), later(days=-6)):
-        suspect = Suspect("plain", incoming("s", at=at, body=NAME.encode()).delivery, "no")
+        suspect = Suspect("plain", delivered(at=at, body=NAME.encode()), "no")
         box.do(lambda to, suspect=suspect: quarantine.add(to, [suspect], later(days=-6)))  # type: ignore[misc]
     assert box.do(lambda at: purge.count_suspects(at, later(days=-7))) == 1
     assert box.do(lambda at: purge.drop_suspects(at, later(days=-7), room=1)) == 1

@@ -17,6 +17,7 @@ import pytest
 
 from adapters import ADAPTERS
 from adapters.contract import Delivery
+from receiver.cli.reconcile import moment
 from receiver.cli.stand_ins import StandIn, stand_in, together
 from receiver.inbox.by_hand import transaction
 from receiver.inbox.migrate import migrate
@@ -312,6 +313,23 @@ async def test_what_the_command_says(tmp_path: Path) -> None:
             _, out, _ = await asyncio.to_thread(ended, running)
         (kept,) = json.loads(out)
         assert (kept["delivery_id"], kept["state"]) == ("reconciled:20417", "ready")
+
+
+@pytest.mark.parametrize(
+    ("text", "ago"),
+    [
+        ("90m", timedelta(minutes=90)),
+        ("2h", timedelta(hours=2)),
+        ("1d", timedelta(days=1)),
+        ("2026-03-13T17:00+01:00", timedelta(hours=2)),
+    ],
+)
+def test_since_is_a_time_or_how_long_ago(
+    text: str, ago: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noon = datetime(2026, 3, 13, 18, tzinfo=UTC)
+    monkeypatch.setattr("receiver.cli.reconcile.now", lambda: noon)
+    assert moment(text) == noon - ago
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from receiver.inbox.quarantine import Suspect
 from receiver.inbox.records import StoreUnavailable
 from receiver.retention import Tally
 from receiver.serve import create_tools, working
-from tests.box import NOW, incoming, later
+from tests.box import NOW, delivered, incoming, later
 from tests.plain import body, order
 from tests.running import eventually, line
 from tests.test_worker import Log
@@ -79,7 +79,7 @@ async def test_a_dry_run_changes_nothing(inbox: Inbox) -> None:
 
 async def suspects(inbox: Inbox) -> None:
     for age in (-8, -2):
-        one = Suspect("plain", incoming("s", at=later(days=age)).delivery, "no")
+        one = Suspect("plain", delivered(at=later(days=age)), "no")
         add = partial(quarantine.add, suspects=[one], now=later(days=-8))
         await inbox.write(add)
 

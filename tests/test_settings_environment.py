@@ -10,6 +10,7 @@ from adapters.api import Api
 from adapters.contract import nothing
 from receiver.settings import BadSettings, environment, load
 from tests.setups import (
+    FULL,
     NOWHERE,
     PAYMENTS,
     PLATFORMS,
@@ -275,3 +276,25 @@ def test_warnings_come_with_the_problems() -> None:
     with pytest.raises(BadSettings) as caught:
         load({"DELIVEROO_SECRET": SECRET}, PLATFORMS, directory=NOWHERE)
     assert any("did you mean DELIVEROO_SECRETS?" in told for told in caught.value.warnings)
+
+
+HOST = (
+    "DELIVEROO_API_URL: is no host of Deliveroo's that we know, and gets the credentials; use one"
+)
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("https://api.developers.deliveroo.com", []),
+        ("https://api-sandbox.developers.deliveroo.com/path", []),
+        ("http://127.0.0.1:8090/deliveroo", []),
+        ("https://api.developers.deliveroo.com.elsewhere.example", [HOST]),
+        ("https://proxy.example", [HOST]),
+    ],
+)
+def test_who_else_gets_the_credentials_is_told(address: str, said: list[str]) -> None:
+    hosts = frozenset({"api.developers.deliveroo.com", "api-sandbox.developers.deliveroo.com"})
+    platforms = {**PLATFORMS, "deliveroo": dataclasses.replace(FULL, hosts=hosts)}
+    _, told = load({**SMALL, "DELIVEROO_API_URL": address}, platforms, directory=NOWHERE)
+    assert [text[: len(HOST)] for text in told] == said

@@ -27,7 +27,7 @@ from receiver.inbox.quarantine import Suspect
 from receiver.inbox.records import Attempt, PosVerdict, Settlement, State, ms
 from receiver.inbox.tables import metadata
 from receiver.inbox.transfer import Different, OtherData
-from tests.box import NOW, Box, Row, call, incoming, opened, order_record, payment_record
+from tests.box import NOW, Box, Row, call, delivered, incoming, opened, order_record, payment_record
 from tests.commands import PATIENCE, ROOT, process, said
 from tests.commands import call as command
 from tests.databases import Databases, Files
@@ -73,7 +73,7 @@ def fill(box: Box, count: int = 20) -> None:
         box.keep(incoming(f"d{number}", body=os.urandom(100) + b"\0"))
     box.settle(box.claim(limit=1)[0], settled)
     pizza = Article("4711", "Pizza", None, "M-1", (Price(1, 990, 1, 700),))
-    suspect = Suspect("plain", incoming("s").delivery, "no")
+    suspect = Suspect("plain", delivered(), "no")
     for work in (
         lambda at: articles.store(at, "mitte", [pizza], NOW),
         lambda at: articles.synced(at, "mitte", 1, {1: "x"}, NOW),

@@ -16,7 +16,7 @@ import pytest
 
 from adapters.contract import Delivery
 from receiver import worker
-from receiver.inbox import claim, open_inbox, settle
+from receiver.inbox import claim, keep, open_inbox, settle
 from receiver.inbox.dialect import only_worker, sqlite
 from receiver.inbox.records import (
     Attempt,
@@ -395,7 +395,14 @@ def arrived(content: bytes) -> Incoming:
     url = "https://receiver.example/webhooks/plain"
     delivery = Delivery("POST", url, "", signed(content), content, datetime.now(UTC))
     queue = f"plain:{found['order']}"
-    return Incoming("plain", found["id"], delivery, delivery.headers, queue, "mitte", False)
+    return keep.incoming(
+        delivery,
+        connection="plain",
+        delivery_id=found["id"],
+        queue=queue,
+        pos="mitte",
+        overtakes=False,
+    )
 
 
 async def test_an_idle_worker_only_looks(

@@ -9,6 +9,7 @@ import typer
 
 from receiver.cli import (
     articles,
+    bench,
     check,
     copies,
     deliveries,
@@ -47,6 +48,7 @@ for name, command in (
     ("transfer", transfer),
 ):
     app.command(name)(command)
+app.command("bench", context_settings=bench.PASSED_ON)(bench.bench)
 app.add_typer(articles.app, name="articles")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(pos.app, name="pos")

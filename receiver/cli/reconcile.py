@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -22,6 +23,8 @@ from receiver.settings import Settings
 from receiver.settings.model import Connection
 from receiver.tokens import Tokens, vault
 
+AGO = re.compile(r"(?P<count>[0-9]{1,4})(?P<unit>[mhd])")
+UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 COLUMNS = ("connection", "since", "listed", "known", "kept", "over", "failed")
 
 Name = Annotated[
@@ -31,7 +34,8 @@ Name = Annotated[
 Since = Annotated[
     str | None,
     typer.Option(
-        metavar="TIME", help="ISO 8601; without an offset it is local. Else a day ago at most."
+        metavar="TIME",
+        help="2h, 90m or 1d ago, or ISO 8601, without an offset local. Else a day ago at most.",
     ),
 ]
 
@@ -56,10 +60,14 @@ def reconcile(name: Name = None, since: Since = None, as_json: Json = False) -> 
 
 
 def moment(text: str | None) -> datetime | None:
+    if found := AGO.fullmatch(text or ""):
+        return now() - timedelta(**{UNITS[found["unit"]]: int(found["count"])})
     try:
         at = datetime.fromisoformat(text).astimezone() if text else None
     except (ValueError, OverflowError):
-        raise typer.BadParameter("--since: write a time as 2026-03-13T18:00") from None
+        raise typer.BadParameter(
+            "--since: write a time as 2026-03-13T18:00, or as 2h or 90m how long ago"
+        ) from None
     if at and at > now():
         raise typer.BadParameter("--since: that is still to come")
     return at

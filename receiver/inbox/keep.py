@@ -8,7 +8,8 @@ from datetime import datetime
 from pydantic_core import to_json
 from sqlalchemy import Connection, bindparam, update
 
-from receiver.inbox.dialect import Arrival, keep
+from adapters.contract import Delivery
+from receiver.inbox.dialect import keep
 from receiver.inbox.records import Incoming, lane, ms
 from receiver.inbox.sql import run
 from receiver.inbox.tables import NEVER, deliveries
@@ -24,29 +25,38 @@ def keep_many(connection: Connection, batch: Sequence[Incoming]) -> Sequence[boo
     """Keeps what is new and counts what is not; says of each whether it was new."""
     if not batch:
         return []
-    kept = keep(connection, [arrival(one) for one in batch])
+    kept = keep(connection, batch)
     for one, new in zip(batch, kept, strict=True):
         if not new:
             run(connection, SEEN_AGAIN, **{"of": one.connection, "is": one.delivery_id})
     return kept
 
 
-def arrival(one: Incoming) -> Arrival:
-    delivery = one.delivery
-    return Arrival(
-        one.connection,
-        one.delivery_id,
+def incoming(
+    delivery: Delivery,
+    *,
+    connection: str,
+    delivery_id: str,
+    queue: str,
+    pos: str | None,
+    overtakes: bool,
+    deadline: datetime | None = None,  # as far as the platform gives every order the same time
+    alarm_at: datetime | None = None,
+) -> Incoming:
+    return Incoming(
+        connection,
+        delivery_id,
         delivery.method,
         delivery.url,
         delivery.path,
-        to_json(one.headers).decode(),
+        to_json(delivery.headers).decode(),
         delivery.body,
         ms(delivery.received_at),
-        one.queue,
-        one.overtakes,
-        one.pos,
-        lane(one.connection, one.pos),
-        *until(one.deadline, one.alarm_at),
+        queue,
+        overtakes,
+        pos,
+        lane(connection, pos),
+        *until(deadline, alarm_at),
     )
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from adapters.contract import Delivery, PaymentStatus
 
@@ -30,19 +29,23 @@ OrderState = Literal["expected", "created", "canceled", "refused", "denied"]
 refused: by OktoPOS · denied: its platform was told that it never will be, so it never is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """A verified delivery to keep, with what its queue is known by."""
+class Incoming(NamedTuple):
+    """A verified delivery to keep and what its job is known by, just as their rows have it."""
 
     connection: str
     delivery_id: str
-    delivery: Delivery
-    headers: Mapping[str, str]  # those worth keeping
+    method: str
+    url: str
+    path: str
+    headers: str  # JSON
+    body: bytes
+    at: int  # Unix milliseconds, as all times here
     queue: str
-    pos: str | None
     overtakes: bool
-    deadline: datetime | None = None  # as far as the platform gives every order the same time
-    alarm_at: datetime | None = None
+    pos: str | None
+    lane: str
+    deadline: int
+    alarm_at: int | None
 
 
 @dataclass(frozen=True, slots=True)

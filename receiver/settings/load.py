@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from adapters.contract import Adapter, nothing
 from receiver.settings import environment, rules, toml
@@ -107,12 +108,27 @@ def read_connection(
         look_for_key(written, adapter, findings)
     if fields is None or adapter is None:
         return None
-    if adapter.certificate_at and fields.api_url and rules.is_local(fields.api_url):
-        what = "is http on this machine, and any certificate from there counts; remove it"
-        findings.warning(written.called("api_url"), f"{what} unless it is for trying things out")
+    look_for_strangers(written, adapter, fields.api_url, findings)
     values = fields.model_dump(exclude={"platform", "intermediary"})
     intermediary = fields.intermediary or adapter.intermediary
     return Connection(name=written.name, adapter=adapter, intermediary=intermediary, **values)
+
+
+def look_for_strangers(
+    written: Written, adapter: Adapter, api_url: str | None, findings: Findings
+) -> None:
+    """What is called there gets the credentials, and is believed."""
+    if not api_url:
+        return
+    where = written.called("api_url")
+    if not rules.is_local(api_url):
+        if adapter.hosts and urlsplit(api_url).hostname not in adapter.hosts:
+            known = ", ".join(sorted(adapter.hosts))
+            what = f"is no host of {adapter.intermediary}'s that we know, and gets the credentials"
+            findings.warning(where, f"{what}; use one of {known}, unless this is on purpose")
+    elif adapter.certificate_at:
+        what = "is http on this machine, and any certificate from there counts; remove it"
+        findings.warning(where, f"{what} unless it is for trying things out")
 
 
 def demand_lasting_key(

@@ -37,7 +37,7 @@ EVERY = MEASURES | AT_SCALE
 
 
 def options(words: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="receiver bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="less of everything, and less sure")
     parser.add_argument("--json", action="store_true", help="as JSON instead of a table")
     parser.add_argument(

@@ -11,6 +11,7 @@ from typing import Any
 
 from adapters.contract import Delivery, Order
 from adapters.deliveroo import ADAPTER, GUID
+from receiver.inbox import keep
 from receiver.inbox.records import Incoming
 from receiver.oktopos import create_body, order_id
 from receiver.settings.model import Connection, Pos
@@ -129,11 +130,10 @@ def on_the_wire(delivery: Delivery) -> bytes:
 def incoming(count: int) -> list[Incoming]:
     """As the web side hands them to the box."""
     return [
-        Incoming(
+        keep.incoming(
+            delivery,
             connection=CONNECTION.name,
             delivery_id=ADAPTER.identify(delivery).delivery_id,
-            delivery=delivery,
-            headers=delivery.headers,
             queue=name,
             pos=POS.name,
             overtakes=False,

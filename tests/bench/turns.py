@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ from receiver.inbox import search
 from receiver.inbox.claim import claim
 from receiver.inbox.dialect import open_engine, start_checkpoints
 from receiver.inbox.keep import keep_many
-from receiver.inbox.records import Attempt, Incoming, Job, OrderRecord, Settlement, State
+from receiver.inbox.records import Attempt, Incoming, Job, OrderRecord, Settlement, State, lane
 from receiver.inbox.settle import settle
 from tests.bench.deliveries import CONNECTION, incoming
 from tests.bench.figures import MS, Figure, Goal, middle
@@ -67,7 +67,12 @@ def opened(url: str) -> Iterator[Box]:
 
 
 def spread(batch: Sequence[Incoming], tills: Sequence[int]) -> list[Incoming]:
-    return [replace(one, pos=till(tills[place % len(tills)])) for place, one in enumerate(batch)]
+    """For those tills in turn."""
+    goes = [till(tills[place % len(tills)]) for place in range(len(batch))]
+    return [
+        one._replace(pos=pos, lane=lane(one.connection, pos))
+        for one, pos in zip(batch, goes, strict=True)
+    ]
 
 
 def turn(box: Box, batch: Sequence[Incoming]) -> None:

@@ -10,17 +10,16 @@ from sqlalchemy import Connection, Engine, Table, make_url
 from receiver.inbox.dialect import postgresql, sqlite
 from receiver.inbox.dialect.common import (
     JOB_COLUMNS,
-    Arrival,
     cursor,
     insert_many,
     is_outage,
     outages,
     passes,
 )
+from receiver.inbox.records import Incoming
 
 __all__ = [
     "JOB_COLUMNS",
-    "Arrival",
     "cursor",
     "insert_many",
     "is_outage",
@@ -36,7 +35,7 @@ class Dialect(Protocol):
     MOST_AT_ONCE: int
 
     def open_engine(self, url: str, *, writes: bool) -> Engine: ...
-    def keep(self, connection: Connection, arrivals: Sequence[Arrival], /) -> Sequence[bool]: ...
+    def keep(self, connection: Connection, batch: Sequence[Incoming], /) -> Sequence[bool]: ...
     def free_queues(self, connection: Connection, queues: Sequence[str], /) -> Sequence[str]: ...
     def lock_migration(self, connection: Connection, /) -> None: ...
     def hold(self, connection: Connection, tables: Sequence[Table], /) -> None: ...
@@ -68,9 +67,9 @@ def most_at_once(engine: Engine | Connection) -> int:
     return DIALECTS[engine.dialect.name].MOST_AT_ONCE
 
 
-def keep(connection: Connection, arrivals: Sequence[Arrival]) -> Sequence[bool]:
+def keep(connection: Connection, batch: Sequence[Incoming]) -> Sequence[bool]:
     """Puts in what is new, each delivery with its job; says of each whether it was new."""
-    return of(connection).keep(connection, arrivals)
+    return of(connection).keep(connection, batch)
 
 
 def free_queues(connection: Connection, queues: Sequence[str]) -> Sequence[str]:

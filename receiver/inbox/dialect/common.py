@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, exc
 
@@ -29,25 +29,6 @@ JOB_COLUMNS = (
 )
 PASSING = (None, "40P01", "40001", "57P01", "57P02")  # gone, deadlock, clash, shut down, crash
 FOLLOWS_AN_ERROR = "25P02"
-
-
-class Arrival(NamedTuple):
-    """A delivery and its job, as they are kept: what `keep` of each engine takes many of."""
-
-    connection: str
-    delivery_id: str
-    method: str
-    url: str
-    path: str
-    headers: str  # JSON
-    body: bytes
-    at: int
-    queue: str
-    overtakes: bool
-    pos: str | None
-    lane: str
-    deadline: int
-    alarm_at: int | None
 
 
 def cursor(connection: Connection) -> Any:

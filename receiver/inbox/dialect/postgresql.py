@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, exc
 
-from receiver.inbox.dialect.common import Arrival, cursor
+from receiver.inbox.dialect.common import cursor
+from receiver.inbox.records import Incoming
 
 MOST_AT_ONCE = 64
 """Queues locked to keep in them, and as many to claim from them. The server has room for so many
@@ -72,7 +73,7 @@ WITH held AS MATERIALIZED (
         %(path)b::text[], %(headers)b::text[], %(body)b::bytea[], %(at)b::bigint[],
         %(queue)b::text[], %(overtakes)b::boolean[], %(pos)b::text[], %(lane)b::text[],
         %(deadline)b::bigint[], %(alarm_at)b::bigint[]
-    ) AS new ({", ".join(Arrival._fields)})
+    ) AS new ({", ".join(Incoming._fields)})
 ), kept AS (
     INSERT INTO deliveries
         (id, connection, delivery_id, method, url, path, headers, body, received_at)
@@ -89,7 +90,7 @@ SELECT kept.id IS NOT NULL FROM given LEFT JOIN kept USING (id) ORDER BY given.i
 """  # noqa: S608
 
 
-def keep(connection: Connection, arrivals: Sequence[Arrival]) -> Sequence[bool]:
+def keep(connection: Connection, batch: Sequence[Incoming]) -> Sequence[bool]:
     """Puts in what is new; says of each whether it was. One statement, however many they are.
 
     Until the commit nobody else keeps anything in the same queues, so that of one queue the
@@ -98,8 +99,8 @@ def keep(connection: Connection, arrivals: Sequence[Arrival]) -> Sequence[bool]:
     what as many parameters would.
     """
     place = cursor(connection)
-    columns = map(list, zip(*arrivals, strict=True))
-    place.execute(KEEP, dict(zip(Arrival._fields, columns, strict=True)))
+    columns = map(list, zip(*batch, strict=True))
+    place.execute(KEEP, dict(zip(Incoming._fields, columns, strict=True)))
     return [new for (new,) in place.fetchall()]
 
 

@@ -13,7 +13,15 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.pool import QueuePool
 
-from receiver.inbox.dialect.common import JOB_COLUMNS, Arrival, cursor, insert_many, outages
+from receiver.inbox.dialect.common import (
+    JOB_COLUMNS,
+    LARGEST_INSERT,
+    cursor,
+    insert_many,
+    insert_text,
+    outages,
+)
+from receiver.inbox.records import Incoming
 from receiver.inbox.tables import deliveries, jobs
 
 MOST_AT_ONCE = 512
@@ -55,53 +63,42 @@ def prepare(connection: Any, _: object) -> None:
         connection.execute(pragma)
 
 
-DELIVERY_COLUMNS = (
-    "id",
-    "connection",
-    "delivery_id",
-    "method",
-    "url",
-    "path",
-    "headers",
-    "body",
-    "received_at",
-)
+DELIVERY_COLUMNS = (*Incoming._fields[:7], "received_at")
 NEW_ONLY = "ON CONFLICT (connection, delivery_id) DO NOTHING"
 
 
-def keep(connection: Connection, arrivals: Sequence[Arrival]) -> Sequence[bool]:
-    """Puts in what is new; says of each whether it was.
+def keep(connection: Connection, batch: Sequence[Incoming]) -> Sequence[bool]:
+    """Puts in what is new; says of each whether it was."""
+    ids = [
+        number
+        for start in range(0, len(batch), LARGEST_INSERT)
+        for number in put(connection, batch[start : start + LARGEST_INSERT])
+    ]
+    rows = [job_row(number, one) for number, one in zip(ids, batch, strict=True) if number]
+    insert_many(connection, jobs, JOB_COLUMNS, rows)
+    return [number is not None for number in ids]
+
+
+def put(connection: Connection, batch: Sequence[Incoming]) -> Sequence[int | None]:
+    """The number of each that is new. The lock to write is ours: they go up one by one.
 
     Nothing is read back where all are new: every row that is fetched is one more turn with the
     interpreter's lock, which the web side needs meanwhile.
     """
     place = cursor(connection)
-    (last,) = place.execute("SELECT max(id) FROM deliveries").fetchone()
-    first = (last or 0) + 1  # nobody else can take it: the lock to write is ours
-    ids = range(first, first + len(arrivals))
-    numbered = list(zip(ids, arrivals, strict=True))
-    inserted = insert_many(
-        connection,
-        deliveries,
-        DELIVERY_COLUMNS,
-        [(number, *one[:8]) for number, one in numbered],
-        NEW_ONLY,
+    text = insert_text(deliveries, DELIVERY_COLUMNS, len(batch), "?", NEW_ONLY)
+    place.execute(text, [value for one in batch for value in one[:8]])
+    last, count = place.lastrowid, place.rowcount
+    if count == len(batch):
+        return range(last - count + 1, last + 1)
+    found = place.execute(
+        "SELECT connection, delivery_id, id FROM deliveries WHERE id > ?", [last - count]
     )
-    if inserted == len(arrivals):
-        new = set(ids)
-    else:
-        found = place.execute("SELECT id FROM deliveries WHERE id >= ?", [first]).fetchall()
-        new = {number for (number,) in found}
-    insert_many(
-        connection,
-        jobs,
-        JOB_COLUMNS,
-        [job_row(number, one) for number, one in numbered if number in new],
-    )
-    return [number in new for number in ids]
+    new = {(of, name): number for of, name, number in found.fetchall()} if count else {}
+    return [new.pop(one[:2], None) for one in batch]
 
 
-def job_row(number: int, one: Arrival) -> tuple[object, ...]:
+def job_row(number: int, one: Incoming) -> tuple[object, ...]:
     start = (number, one.connection, one.queue, one.overtakes, one.pos, one.lane)
     return (*start, "ready", one.at, one.at, False, one.at, one.deadline, one.alarm_at)
 

@@ -45,6 +45,13 @@ def test_what_an_operator_holds_is_not_looked_at_and_nobody_waits_for_it(box: Bo
     assert not unseen(box)
 
 
+def test_what_is_behind_nothing_any_more_is_unseen_though_it_is_marked(box: Box) -> None:
+    box.keep(incoming("d1", "a"), incoming("d2", "a"))
+    box.settle(box.one())
+    box.do(lambda at: at.execute(jobs.update().where(jobs.c.id == 2).values(behind=True)))
+    assert unseen(box)
+
+
 @sqlite_only
 def test_what_waits_for_a_dead_pos_is_not_gone_through(box: Box) -> None:
     box.keep(incoming("d1"))

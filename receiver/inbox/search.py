@@ -25,6 +25,7 @@ from receiver.inbox.records import OrderRecord, PaymentRecord, State, moment, ms
 from receiver.inbox.tables import (
     ANY_STATE,
     ENDED,
+    READY,
     RUNNING,
     STANDING_STATES,
     UNPURGED,
@@ -38,7 +39,7 @@ from receiver.inbox.tables import (
     payments,
     pos_states,
 )
-from receiver.inbox.turns import UNMARKED, pass_on
+from receiver.inbox.turns import pass_on
 
 AT_ONCE = 500  # names in one statement
 
@@ -150,10 +151,10 @@ def unseen(connection: Connection, until: datetime) -> bool:
     an operator holds: it may never be looked at.
     """
     come = jobs.c.call.is_(None), jobs.c.since <= ms(until), not_(BEHIND)
-    fresh = select(jobs.c.id).where(UNMARKED, jobs.c.fence == 0, *come)
+    fresh = select(jobs.c.id).where(READY, jobs.c.fence == 0, *come)
     begun = select(jobs.c.id).where(RUNNING, jobs.c.fence == 1, *come)
     by_index = (
-        fresh.order_by(jobs.c.lane, jobs.c.deadline, jobs.c.id),
+        fresh.order_by(jobs.c.behind, jobs.c.lane, jobs.c.deadline, jobs.c.id),
         begun.order_by(jobs.c.queue),
     )
     return any(connection.execute(query.limit(1)).first() for query in by_index)

@@ -53,7 +53,11 @@ def list_(
     ] = None,
     connection: Annotated[str | None, typer.Option(help="Only of this connection.")] = None,
     text: Annotated[
-        str | None, typer.Option(help="Only with this in the delivery id, queue or reason.")
+        str | None,
+        typer.Option(
+            help="What the delivery, its queue or its order is called; else a part of it or of"
+            " the reason."
+        ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 50,
     as_json: Json = False,

@@ -1,4 +1,7 @@
-"""Jobs are found however many there are: by whose turn it is, by queue, by state."""
+"""Jobs are found however many there are: by whose turn it is, by queue, by state.
+
+The indexes that are made anew serve the version before as well, if more slowly.
+"""
 
 from __future__ import annotations
 

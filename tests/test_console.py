@@ -103,6 +103,7 @@ async def test_pause_and_resume(database_url: str) -> None:
         assert "paused by an operator" in page
         assert (await pos(operator))["paused"] == "operator"
         waiting = await operator.run.send(order())
+        await operator.run.until(waiting, "waiting")
         assert "1 waiting" in await operator.get()
         assert "mitte is open." in await operator.press("", "Resume mitte")
         await operator.run.until(waiting, "done")

@@ -12,7 +12,7 @@ from adapters.contract import Line
 Match: TypeAlias = Literal["id", "external_reference", "material_number"]
 """What of an article a platform's POS reference may be."""
 NO_REFERENCE = "no id"
-NAMED = re.compile(r'"(.+?)" \((.+?)\)(?=, "|, pos\.|$)', re.DOTALL)
+NAMED = re.compile(r'"([^"]*)" \((.+?)\)(?=, "|, pos\.|$)', re.DOTALL)
 MATCH: tuple[Match, ...] = ("id", "external_reference", "material_number")
 
 
@@ -95,7 +95,8 @@ class Missing:
     reference: str | None
 
     def __str__(self) -> str:
-        return f'"{self.name}" ({self.reference or NO_REFERENCE})'
+        name = self.name.replace('"', "'")  # so that it can be read back
+        return f'"{name}" ({self.reference or NO_REFERENCE})'
 
 
 def missing(reason: str) -> list[Missing]:

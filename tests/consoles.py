@@ -18,6 +18,7 @@ from tests.telling import Platform, told
 
 PASSWORD = "open, sesame: a test"
 ORIGIN = "https://receiver.example"
+SOLD = {"name": "Pizza", "quantity": 1, "unit_price": 990, "pos_ref": "PLU-17"}
 STRANGE = {"name": "Piza Margarita", "quantity": 1, "unit_price": 990, "item_id": "i-7"}
 
 

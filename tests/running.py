@@ -134,6 +134,7 @@ async def line(
     paying: Mapping[str, Any] | None = None,
     bodies: Mapping[str, bytes] | None = None,
     password: str | None = None,
+    public_url: str = "https://receiver.example",
     work: bool = True,
     chance: float = 0.0,
 ) -> AsyncIterator[Line]:
@@ -158,7 +159,7 @@ async def line(
             Connection(**{"name": "plain", "adapter": PLAIN, **plain}),
             Connection(name="pay", adapter=PAY, **{**common, **(paying or {})}),
         )
-        made = replace(made, console_password=password)
+        made = replace(made, console_password=password, public_url=public_url)
         inbox = await open_inbox(database)
         stack.push_async_callback(inbox.close)
         app = create_app(made, inbox, beside=console.routes(made, inbox, clock=clock))

@@ -14,7 +14,7 @@ from receiver.console import deliveries, remedies
 from receiver.console.bodies import LONGEST, shown
 from receiver.inbox import articles, operate, quarantine, search
 from tests.commands import delivery as signed_delivery
-from tests.consoles import STRANGE, Operator, operating, operating_with_platform
+from tests.consoles import SOLD, STRANGE, Operator, operating, operating_with_platform
 from tests.databases import sqlite_only
 from tests.plain import PLAIN, body, order
 from tests.running import Json, eventually
@@ -126,7 +126,7 @@ async def test_a_till_that_fails_says_why_and_when_it_is_probed(database_url: st
 async def test_what_needs_nobody_is_not_in_the_way(database_url: str) -> None:
     async with operating(database_url) as operator:
         await operator.sync()
-        done = await operator.run.send(order("fine", lines=[{**STRANGE, "pos_ref": "PLU-17"}]))
+        done = await operator.run.send(order("fine", lines=[SOLD]))
         await operator.run.until(done, "done")
         waits = await held(operator)
         given_up = await dead(operator)
@@ -158,8 +158,7 @@ async def test_filters(query: str, found: set[str], database_url: str) -> None:
     async with operating(database_url) as operator:
         await operator.sync()
         await held(operator, "o1")
-        fine = [{**STRANGE, "pos_ref": "PLU-17"}]
-        await operator.run.until(await operator.run.send(order("o2", lines=fine)), "done")
+        await operator.run.until(await operator.run.send(order("o2", lines=[SOLD])), "done")
         waits = await operator.run.send({"is": "Ignored", "event_type": "p1"}, to="pay", order="p1")
         await operator.run.until(waits, "ignored")
         page = await operator.get(f"/deliveries?{query}")

@@ -102,7 +102,7 @@ async def test_in_and_out(database_url: str) -> None:
         answer = await enter(client)
         assert (answer.status_code, answer.headers["location"]) == (303, "/console")
         assert (await client.get("/console/sign-in")).headers["location"] == "/console"
-        (out, *_) = Forms((await client.get("/console")).text).found
+        (*_, out) = Forms((await client.get("/console")).text).found
         assert out.action == "/console/sign-out"
         await client.post(out.action, data=out.fields)
         assert not await inside(client)

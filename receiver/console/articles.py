@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import quote
@@ -15,7 +15,7 @@ from receiver import catalogue
 from receiver.articles import Chosen
 from receiver.console.parts import HOME, Asked, Console, missing, number
 from receiver.inbox import articles
-from receiver.inbox.nearest import Near, nearest
+from receiver.inbox.nearest import nearest
 from receiver.settings.model import Connection
 
 ROWS = 50
@@ -62,14 +62,15 @@ async def choose(asked: Asked) -> Response:
     console = asked.console
     every_pos = pos_of(console, connection, None)
     look = partial(
-        suggestions, console=console, every_pos=every_pos, called=look_for, limit=MOST_FOUND
+        nearest, every_pos=every_pos, dishes=[look_for], now=console.clock(), limit=MOST_FOUND
     )
+    (near,) = await console.read(look)
     return asked.page(
         "choose.html",
         connection=connection,
         reference=reference,
         find=look_for,
-        near=await console.read(look),
+        near=near,
         job_id=number(asked.query.get("job")),
     )
 
@@ -119,9 +120,3 @@ def pos_of(console: Console, connection: Connection, name: str | None) -> Collec
     return (
         [name] if name and name in console.settings.pos else sorted(set(connection.stores.values()))
     )
-
-
-def suggestions(
-    box: Box, console: Console, every_pos: Collection[str], called: str, limit: int = 5
-) -> Sequence[Near]:
-    return nearest(box, every_pos, called, console.clock(), limit)

@@ -13,14 +13,14 @@ from starlette.responses import Response
 
 from adapters.contract import Reason
 from receiver.articles import Missing, missing
-from receiver.console.articles import pos_of, suggestions
+from receiver.console.articles import pos_of
 from receiver.console.bodies import shown
 from receiver.console.parts import HOME, Asked
 from receiver.console.parts import missing as not_there
 from receiver.console.remedies import remedy
 from receiver.inbox import desk, operate, search
 from receiver.inbox.articles import AWAITED
-from receiver.inbox.nearest import Near
+from receiver.inbox.nearest import Near, nearest
 from receiver.inbox.records import OrderRecord
 from receiver.pipeline.withdrawing import plans, withdraw
 
@@ -59,11 +59,10 @@ def dishes(
     connection = asked.console.settings.connections.get(job["connection"])
     if connection is None or job["state"] != "held" or job["awaits"] != AWAITED:
         return []
-    found = pos_of(asked.console, connection, job["pos"])
-    return [
-        (dish, suggestions(box, asked.console, found, dish.name) if dish.reference else [])
-        for dish in missing(job["reason"] or "")[:DISHES]
-    ]
+    found = missing(job["reason"] or "")[:DISHES]
+    every_pos = pos_of(asked.console, connection, job["pos"])
+    near = nearest(box, every_pos, [dish.name for dish in found], asked.console.clock())
+    return list(zip(found, near, strict=True))
 
 
 async def show(asked: Asked) -> Response:

@@ -122,7 +122,6 @@ class ProcessFields(Fields):
         remedy = "use at least 16 random bytes"
         return value and rules.long_enough(value, OWN_SECRET_BYTES, remedy)
 
-
     @field_validator("console_password")
     @classmethod
     def is_hard_to_guess(cls, value: str | None) -> str | None:

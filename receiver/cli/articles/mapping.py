@@ -46,7 +46,7 @@ def suggest(connection: Connection, reference: str) -> NoReturn:
         held = search.listing(opened, states=("held",), text=f"({reference})", limit=1)
         named = missing(held[0]["reason"]) if held else []
         name = next((one.name for one in named if one.reference == reference), reference)
-        found = nearest(opened, sorted(set(connection.stores.values())), name, now())
+        (found,) = nearest(opened, sorted(set(connection.stores.values())), [name], now())
     close = dict.fromkeys(f"{one.article.name} ({one.article.id})" for one in found)
     near = ", ".join(close) or "see receiver articles list"
     raise Failure(f"name an article; the nearest to {name}: {near}")

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import time
+import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -32,6 +33,7 @@ from tests.consoles import ORIGIN, PASSWORD, STRANGE, Forms, Operator, browser, 
 from tests.databases import Databases
 from tests.plain import PLAIN, body, order
 from tests.running import Clock, settings
+from tests.test_house import ROOT
 from tests.test_log import written
 
 pytestmark = pytest.mark.anyio
@@ -535,3 +537,14 @@ async def test_no_page_needs_a_database_to_say_that_it_is_away(
         answer = await client.get(f"/console{place}?reference=i-7")
         assert answer.status_code == 503
         assert console.AWAY in answer.text
+
+
+def test_a_wheel_brings_pages_and_style() -> None:
+    """Every file that is no module is named by the package's data."""
+    room = ROOT / "receiver" / "console"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["receiver.console"]
+    brought = {file for pattern in patterns for file in room.glob(pattern)}
+    needed = {file for file in room.rglob("*") if file.is_file() and file.suffix != ".py"}
+    assert {file for file in needed if file.suffix != ".pyc"} == brought
+    assert len(brought) > 12

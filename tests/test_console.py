@@ -303,9 +303,26 @@ async def test_cancel_where_the_platform_is_told(database_url: str) -> None:
             return [held["status"] for held in await operator.run.orders()]
 
         await eventually(at_till, lambda found: found == ["canceled"])
-        again = await operator.get(f"/deliveries/{job}/cancel")
-        assert "it is canceled already" in again
+        again = await eventually(
+            lambda: operator.get(f"/deliveries/{job}/cancel"),
+            lambda page: "it is canceled already" in page,
+        )
         assert "Cancel the order</button>" not in again
+
+
+async def test_a_button_pressed_twice_cancels_once(database_url: str) -> None:
+    async with operating_with_platform(database_url) as (operator, platform):
+        job = await operator.run.send(order())
+        await platform.told("/orders/o1/created")
+        await operator.press("", "Pause mitte")
+        await operator.press("", "Pause @plain")
+        form = await operator.form(f"/deliveries/{job}/cancel", "Cancel the order")
+        for _ in range(2):
+            await operator.client.post(form.action, data={**form.fields, "reason": "closed"})
+        assert [row["queue"] for row in await operator.run.jobs()] == [
+            "answer plain:o1", "plain:o1", "answer plain:o1", "plain:o1",
+        ]  # fmt: skip
+        assert "about to be canceled" in await operator.get(f"/deliveries/{job}/cancel")
 
 
 @pytest.mark.parametrize(

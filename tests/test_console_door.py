@@ -365,7 +365,8 @@ async def test_every_answer_is_strict(database_url: str) -> None:
 async def test_a_wrong_method_says_which_is_right(database_url: str) -> None:
     async with operating(database_url, work=False) as operator:
         answer = await operator.client.delete("/console/deliveries")
-        assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+        assert answer.status_code == 405
+        assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
 
 
 def test_nothing_comes_from_elsewhere() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import product
 from typing import Any
 from urllib.parse import quote_from_bytes, urlencode
 
@@ -144,6 +145,19 @@ def test_whoever_is_signed_in_sends_anything(database_url: str) -> None:
             assert portal.call(lambda: call) in CHANGED | {405}
 
         check()
+
+
+def test_one_word_in_every_field_of_every_page(database_url: str) -> None:
+    with at_work(database_url) as (portal, operator, signed_in, token):
+        for word, path in product((*IDS, *WORDS), PLACES):
+            place = path.format(id="1", do=word or "hold", name="plain")
+            same = dict.fromkeys(NAMES, word)
+            query = urlencode(same, errors="replace").encode()
+            form = urlencode({**same, "token": token}, errors="replace").encode()
+            looked = ask(operator.run.app, "GET", place, query, b"", signed_in)
+            assert portal.call(lambda: looked) in LOOKED | {405}, (place, word)  # noqa: B023
+            changed = ask(operator.run.app, "POST", place, b"", form, signed_in)
+            assert portal.call(lambda: changed) in CHANGED | {405}, (place, word)  # noqa: B023
 
 
 @given(st.binary(max_size=200))

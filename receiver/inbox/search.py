@@ -24,6 +24,7 @@ from receiver.inbox.made import delivery
 from receiver.inbox.records import OrderRecord, PaymentRecord, State, moment, ms, storable
 from receiver.inbox.tables import (
     ATTENTION,
+    STANDING,
     STANDING_STATES,
     UNPURGED,
     among,
@@ -91,6 +92,12 @@ def delivery_of(connection: Connection, row: int) -> Delivery | None:
     query = select(deliveries).where(deliveries.c.id == row, UNPURGED)
     found = connection.execute(query).mappings().first()
     return delivery(found) if found else None
+
+
+def asked_for(connection: Connection, queue: str) -> bool:
+    """Whether an operator wants something done to an order that is not done yet."""
+    query = select(jobs.c.id).where(jobs.c.queue == queue, STANDING, jobs.c.call.is_not(None))
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def given_up_unsure(connection: Connection, queue: str) -> bool:

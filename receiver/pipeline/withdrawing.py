@@ -61,7 +61,8 @@ def plans(
 
 
 def plan(box: Box, settings: Settings, record: OrderRecord, reason: Reason, now: datetime) -> Plan:
-    if record.state in ("canceled", "denied") or record.cancellation or record.delivery is None:
+    over = record.state in ("canceled", "denied") or record.cancellation or record.delivery is None
+    if over or search.asked_for(box, record.order_id):  # a button may be pressed twice
         return Plan(record, begins=False)
     connection = settings.connections.get(record.connection)
     if connection is None:

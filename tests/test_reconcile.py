@@ -21,12 +21,12 @@ from adapters.payload import Tree, tree
 from receiver.inbox import Inbox, open_inbox, search, seen
 from receiver.inbox.migrate import migrate
 from receiver.inbox.records import StoreUnavailable
+from receiver.incoming import incoming
 from receiver.reconcile import MARK, Reconciler, Report, Watch, hindrance
 from receiver.sandbox import create_platform
 from receiver.serve import create_tools, working
 from receiver.serving import serving
 from receiver.settings.model import Connection, Pos
-from receiver.web import incoming
 from tests.commands import delivery
 from tests.plain import API, PLAIN, SECRET, body, order
 from tests.running import NO_TLS, Clock, Json, eventually, settings

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     RowMapping,
     and_,
@@ -23,6 +24,7 @@ from receiver.inbox.made import delivery
 from receiver.inbox.records import OrderRecord, PaymentRecord, State, moment, ms, storable
 from receiver.inbox.tables import (
     ATTENTION,
+    STANDING,
     STANDING_STATES,
     UNPURGED,
     among,
@@ -92,6 +94,12 @@ def delivery_of(connection: Connection, row: int) -> Delivery | None:
     return delivery(found) if found else None
 
 
+def asked_for(connection: Connection, queue: str) -> bool:
+    """Whether an operator wants something done to an order that is not done yet."""
+    query = select(jobs.c.id).where(jobs.c.queue == queue, STANDING, jobs.c.call.is_not(None))
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def given_up_unsure(connection: Connection, queue: str) -> bool:
     """Whether an order of this queue may stand at its POS by a try that nobody goes on with."""
     query = select(jobs.c.id).where(
@@ -156,6 +164,28 @@ def unseen(connection: Connection, until: datetime) -> bool:
     return connection.execute(query.limit(1)).first() is not None
 
 
+LISTED = select(
+    jobs.c.id,
+    jobs.c.connection,
+    deliveries.c.delivery_id,
+    jobs.c.queue,
+    jobs.c.pos,
+    jobs.c.state,
+    jobs.c.reason,
+    jobs.c.due_at,
+    jobs.c.failures,
+    deliveries.c.received_at,
+    deliveries.c.arrivals,
+    jobs.c.pos.startswith("@").label("answer"),
+).join(deliveries, deliveries.c.id == jobs.c.delivery)
+
+
+def mentions(text: str) -> ColumnElement[bool]:
+    """Whether it is part of a delivery id, queue or reason."""
+    columns = (deliveries.c.delivery_id, jobs.c.queue, jobs.c.reason)
+    return or_(*(column.contains(text, autoescape=True) for column in columns))
+
+
 def listing(
     connection: Connection,
     *,
@@ -165,37 +195,18 @@ def listing(
     limit: int = 50,
 ) -> list[dict[str, Any]]:
     """Jobs, newest first: without bodies. `text` is part of a delivery id, queue or reason."""
-    query = (
-        select(
-            jobs.c.id,
-            jobs.c.connection,
-            deliveries.c.delivery_id,
-            jobs.c.queue,
-            jobs.c.pos,
-            jobs.c.state,
-            jobs.c.reason,
-            jobs.c.due_at,
-            jobs.c.failures,
-            deliveries.c.received_at,
-            deliveries.c.arrivals,
-            jobs.c.pos.startswith("@").label("answer"),
-        )
-        .join(deliveries, deliveries.c.id == jobs.c.delivery)
-        .order_by(jobs.c.id.desc())
-        .limit(limit)
-    )
+    query = LISTED.order_by(jobs.c.id.desc()).limit(limit)
     if states:
         query = query.where(jobs.c.state.in_(states))
     if connection_name:
         query = query.where(jobs.c.connection == connection_name)
     if text:
-        columns = (deliveries.c.delivery_id, jobs.c.queue, jobs.c.reason)
-        query = query.where(or_(*(column.contains(text, autoescape=True) for column in columns)))
+        query = query.where(mentions(text))
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def detail(connection: Connection, job_id: int) -> dict[str, Any] | None:
-    """One job with its delivery and its attempts, oldest first."""
+def detail(connection: Connection, job_id: int, last: int | None = None) -> dict[str, Any] | None:
+    """One job with its delivery and its attempts, all or the `last` ones, oldest first."""
     names = ("delivery_id", "received_at", "arrivals", "purged_at")
     query = select(jobs, *(deliveries.c[name] for name in names))
     found = connection.execute(
@@ -204,10 +215,9 @@ def detail(connection: Connection, job_id: int) -> dict[str, Any] | None:
     row = found.mappings().first()
     if row is None:
         return None
-    steps = connection.execute(
-        select(attempts).where(attempts.c.job == job_id).order_by(attempts.c.id)
-    )
-    return {**row, "attempts": [dict(step) for step in steps.mappings()]}
+    mine = select(attempts).where(attempts.c.job == job_id).order_by(attempts.c.id.desc())
+    steps = connection.execute(mine.limit(last)).mappings().all()
+    return {**row, "attempts": [dict(step) for step in reversed(steps)]}
 
 
 def request_of(connection: Connection, job_id: int) -> tuple[str, Any] | None:

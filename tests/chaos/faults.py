@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
@@ -19,6 +20,10 @@ from tests.chaos.fleet import Fleet
 
 EVERY = 1.3  # seconds from one fault to the next, about
 JUMPS = (-300.0, -70.0, 45.0, 200.0, 400.0)  # seconds
+
+
+AWAY = (0.0, 0.5, 2.0, 14.0)  # seconds that a database is away
+FROZEN = {Sqlite.name: 2.0, Postgresql.name: 17.0}  # seconds; after 16 the others take over
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,17 @@ async def kill_all(stage: Stage, _: random.Random) -> None:
     """A machine loses its power."""
     for member in stage.fleet.members:
         stage.fleet.kills += member.kill()
+
+
+async def freeze_worker(stage: Stage, chance: random.Random) -> None:
+    """A virtual machine is moved: to the others it seems dead, and then it goes on as if nothing
+    had been."""
+    worker = chance.choice(stage.fleet.workers)
+    process = worker.process
+    worker.signal(signal.SIGSTOP)
+    await asyncio.sleep(FROZEN[stage.engine.name])
+    if process is worker.process:
+        worker.signal(signal.SIGCONT)
 
 
 async def clock_jumps(stage: Stage, chance: random.Random) -> None:
@@ -81,7 +97,7 @@ async def hold_lock(stage: Stage, chance: random.Random) -> None:
 async def restart_database(stage: Stage, chance: random.Random) -> None:
     """Maintenance, or a failover: by the book or by a crash."""
     if isinstance(stage.engine, Postgresql):
-        await stage.engine.restart(chance.choice(("fast", "immediate")), chance.uniform(0, 2))
+        await stage.engine.restart(chance.choice(("fast", "immediate")), chance.choice(AWAY))
 
 
 async def cut_connections(stage: Stage, _: random.Random) -> None:
@@ -145,6 +161,7 @@ OF_ANY: Sequence[Play] = (
     kill_web,
     kill_worker,
     kill_all,
+    freeze_worker,
     clock_jumps,
     disk_full,
     till_slow,
@@ -162,6 +179,8 @@ FAULTS: Mapping[str, Sequence[Play]] = {
     Postgresql.name: (*OF_ANY, restart_database, cut_connections),
 }
 OFTEN: Sequence[Play] = (kill_web, kill_worker, till_drops_after, restart_database, cut_connections)
+LONG: Sequence[Play] = (freeze_worker, restart_database)
+EARLY = 0.4  # of the time: so that they are over with it
 
 
 class Moment(NamedTuple):
@@ -187,5 +206,5 @@ def placed(
 ) -> Iterator[Moment]:
     share = seconds / len(drawn)
     for place, play in enumerate(drawn):
-        at = share * (place + chance.random())
+        at = share * (place + chance.random()) * (EARLY if play in LONG else 1)
         yield Moment(at, play, f"{seed} {place} {play.__name__}")

@@ -71,9 +71,12 @@ class Member:
 
     def kill(self) -> bool:
         """Outright. False where it is just being started again."""
+        return self.signal(signal.SIGKILL)
+
+    def signal(self, number: signal.Signals) -> bool:
         if self.process is None or self.process.returncode is not None:
             return False
-        self.process.kill()
+        self.process.send_signal(number)
         return True
 
     async def leave(self) -> bool:

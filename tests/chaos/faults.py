@@ -22,7 +22,8 @@ EVERY = 1.3  # seconds from one fault to the next, about
 JUMPS = (-300.0, -70.0, 45.0, 200.0, 400.0)  # seconds
 
 
-AWAY = (0.0, 0.5, 2.0, 14.0)  # seconds that a database is away
+AWAY = (0.0, 0.5, 2.0)  # seconds that a database is away
+LONG_AWAY = 14.0  # longer than a worker may be unheard of
 FROZEN = {Sqlite.name: 2.0, Postgresql.name: 17.0}  # seconds; after 16 the others take over
 
 
@@ -98,6 +99,12 @@ async def restart_database(stage: Stage, chance: random.Random) -> None:
     """Maintenance, or a failover: by the book or by a crash."""
     if isinstance(stage.engine, Postgresql):
         await stage.engine.restart(chance.choice(("fast", "immediate")), chance.choice(AWAY))
+
+
+async def lose_database(stage: Stage, _: random.Random) -> None:
+    """A failover that takes its time: no worker could be heard of, and all of them live."""
+    if isinstance(stage.engine, Postgresql):
+        await stage.engine.restart("immediate", LONG_AWAY)
 
 
 async def cut_connections(stage: Stage, _: random.Random) -> None:
@@ -176,10 +183,11 @@ OF_ANY: Sequence[Play] = (
 )
 FAULTS: Mapping[str, Sequence[Play]] = {
     Sqlite.name: (*OF_ANY, hold_lock),
-    Postgresql.name: (*OF_ANY, restart_database, cut_connections),
+    Postgresql.name: (*OF_ANY, restart_database, lose_database, cut_connections),
 }
 OFTEN: Sequence[Play] = (kill_web, kill_worker, till_drops_after, restart_database, cut_connections)
-LONG: Sequence[Play] = (freeze_worker, restart_database)
+LONG: Sequence[Play] = (freeze_worker, lose_database)
+LONG_ENOUGH = 20.0  # seconds in which there is time for them
 EARLY = 0.4  # of the time: so that they are over with it
 
 
@@ -192,7 +200,7 @@ class Moment(NamedTuple):
 def schedule(engine: str, seed: int, seconds: float) -> list[Moment]:
     """Each fault at least once if there is time, then any; some of them more often."""
     chance = random.Random(f"{seed} faults {engine}")
-    known = FAULTS[engine]
+    known = [play for play in FAULTS[engine] if seconds >= LONG_ENOUGH or play not in LONG]
     count = max(int(seconds / EVERY), 1)
     drawn = chance.sample(known, min(count, len(known)))
     often = [play for play in (*known, *OFTEN, *OFTEN) if play in known]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from receiver import log, metrics
+from receiver.http import MayNot, may_send
 from receiver.inbox import claim, clock, lease, settle
 from receiver.inbox.dialect import only_worker
 from receiver.inbox.records import (
@@ -56,6 +58,7 @@ class Worker:
     unlock: Callable[[], None] | None = None
     pause: float = SOON_SECONDS
     certain: bool = True  # that `running` is all we have
+    life: lease.Lease = field(default_factory=lease.Lease)
     latest: datetime = NEVER_YET  # who knows what clock was here before us
 
     async def run(self) -> None:
@@ -180,13 +183,18 @@ class Worker:
 
     async def see_through(self, job: Job) -> None:
         """One job from its claim to its settlement, whatever happens on the way."""
+        may_send.set(self.may_send)
         try:
             await self.settle(job, await process(job, self.tools))
-        except StoreUnavailable as error:
+        except (StoreUnavailable, MayNot) as error:
             await self.settle(job, self.unsettled(job, str(error)))
         except Exception:
             logger.exception("bug", connection=job.connection, job=job.id)
             await self.settle(job, self.unsettled(job, "an error of ours, see the log"))
+
+    def may_send(self) -> bool:
+        """Not once another worker may have our jobs."""
+        return self.unlock is not None or self.life.holds()
 
     def unsettled(self, job: Job, reason: str) -> Settlement:
         """Later: whether anything was sent is not known."""
@@ -259,11 +267,12 @@ class Worker:
     async def take_up(self) -> bool:
         """Says that we live; work of a worker that does not comes back into its queue. False
         when the database does not answer."""
-        now, alone = self.tools.clock(), self.unlock is not None
+        beat = lease.Beat(time.monotonic(), self.tools.clock())
+        alone, judges = self.unlock is not None, self.life.judges(beat)
+        heartbeat = partial(lease.heartbeat, worker=self.name, alone=alone, judges=judges)
         try:
-            count = await self.tools.inbox.write(
-                partial(lease.heartbeat, worker=self.name, now=now, alone=alone)
-            )
+            count = await self.tools.inbox.write(partial(heartbeat, now=beat.now))
+            self.life.heard(beat)
             self.note_paused(await self.tools.inbox.read(claim.paused_pos))
         except StoreUnavailable as error:
             logger.error("store_unavailable", reason=str(error))

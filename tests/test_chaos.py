@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.chaos import faults
+from tests.chaos.bodies import TOTAL, euro
 from tests.chaos.history import Expected, History, Job
 from tests.chaos.judge import judge
 from tests.chaos.plan import lives
@@ -45,7 +46,9 @@ def step(kind: str, status: str) -> Json:
 
 def at_till(status: str = "new", paid: str = "paid", *steps: Json, order: str = ORDER) -> Json:
     history = [step("created", "new"), *steps]
-    return {"orderId": order, "status": status, "paymentStatus": paid, "history": history}
+    sent = {"payment": {"price": euro(TOTAL)}}
+    known = {"orderId": order, "status": status, "paymentStatus": paid}
+    return {**known, "order": sent, "history": history}
 
 
 def history(**changes: Any) -> History:
@@ -123,6 +126,10 @@ UNSOUND: dict[str, tuple[str, Json]] = {
     "canceled by nobody": (
         "wrong",
         {"orders": [at_till("canceled", "paid", step("status", "canceled"))]},
+    ),
+    "another sum": (
+        "wrong",
+        {"orders": [{**at_till(), "order": {"payment": {"price": euro(TOTAL + 1)}}}]},
     ),
     "a 500": ("wrong", {"statuses": {"500": 1}}),
 }

@@ -32,8 +32,9 @@ def options(words: Sequence[str]) -> argparse.Namespace:
 
 
 def played(engine: str, seconds: float, seed: int) -> Result:
-    """Its folder is kept where it is red."""
+    """Its folder is kept where it is red, and where it broke off."""
     folder = Path(tempfile.mkdtemp(prefix=f"chaos-{engine}-"))
+    tell(f"{engine}: logs are in {folder}")
     result = asyncio.run(run(engine, folder, seconds, seed))
     if result.verdict.green:
         shutil.rmtree(folder)

@@ -1,7 +1,4 @@
-"""All that goes wrong, by name. Each ends by itself within a few seconds.
-
-What is not played is said by `played`: where we may not mount, no disk can be filled.
-"""
+"""All that goes wrong, by name, and what each stands for. Each ends by itself in some seconds."""
 
 from __future__ import annotations
 

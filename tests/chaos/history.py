@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from receiver.inbox.dialect import open_engine
 from receiver.inbox.tables import attempts, deliveries, jobs
+from tests.chaos.bodies import TOTAL, euro
 from tests.chaos.plan import Life
 from tests.chaos.senders import Tally, named
 from tests.running import Json
@@ -28,6 +29,7 @@ class Expected(NamedTuple):
     canceled: bool = False
     payments: Sequence[str] = ("paid",)
     accepted: str | None = None
+    total: str = euro(TOTAL)["value"]
 
 
 class Job(NamedTuple):

@@ -16,7 +16,7 @@ from tests.running import Json
 Kind: TypeAlias = Literal["lost", "twice", "disordered", "left", "wrong"]
 KINDS: Mapping[Kind, str] = {
     "lost": "lost",
-    "twice": "created twice, not ambiguous",
+    "twice": "sent or booked twice without need",
     "disordered": "events out of order",
     "left": "left in the box",
     "wrong": "otherwise wrong",
@@ -100,16 +100,23 @@ def fate(one: Expected, order: Json | None, history: History) -> Iterator[Findin
         if not one.canceled:
             yield Finding("lost", one.order_id, f"{' '.join(one.placed)} is not at OktoPOS")
         return
+    yield from stands(one, order)
+    if not one.canceled and one.accepted and one.accepted not in history.told:
+        yield Finding("lost", one.order_id, "its acceptance: the platform was never told")
+    yield from disordered(one, order["history"])
+
+
+def stands(one: Expected, order: Json) -> Iterator[Finding]:
+    """Whether it is at the till as it should be."""
     if one.canceled and order["status"] != "canceled":
         yield Finding("lost", one.order_id, "its cancellation: it is left standing")
     if not one.canceled and order["status"] != "new":
         yield Finding("wrong", one.order_id, f"is {order['status']}, and nobody said so")
+    if (total := order["order"]["payment"]["price"]["value"]) != one.total:
+        yield Finding("wrong", one.order_id, f"comes to {total}, not {one.total}")
     if order["paymentStatus"] != one.payments[-1]:
         said = f"its payment is {order['paymentStatus']}, not {one.payments[-1]}"
         yield Finding("lost", one.order_id, said)
-    if not one.canceled and one.accepted and one.accepted not in history.told:
-        yield Finding("lost", one.order_id, "its acceptance: the platform was never told")
-    yield from disordered(one, order["history"])
 
 
 def disordered(one: Expected, steps: Sequence[Json]) -> Iterator[Finding]:

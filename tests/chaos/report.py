@@ -12,21 +12,22 @@ from tests.chaos.run import Result
 SHOWN = 40  # findings
 
 
-def count(kind: Kind, result: Result) -> str:
-    return str(result.verdict.count(kind))
+def count(kind: Kind, result: Result) -> int:
+    return result.verdict.count(kind)
 
 
-ROWS: Mapping[str, Callable[[Result], str]] = {
-    "orders": lambda result: str(result.orders),
-    "deliveries sent, repeats among them": lambda result: f"{result.sent:,}",
-    "acknowledged": lambda result: f"{result.acknowledged:,}",
-    "sent again though acknowledged": lambda result: f"{result.repeats:,}",
-    "faults": lambda result: str(result.faults.total()),
-    "processes killed": lambda result: str(result.kills),
-    "database restarts": lambda result: str(result.restarts),
-    "created twice, ambiguous (allowed)": lambda result: str(result.verdict.repeated),
+ROWS: Mapping[str, Callable[[Result], int | str]] = {
+    "orders": lambda result: result.orders,
+    "deliveries sent, tries and repeats among them": lambda result: result.sent,
+    "deliveries acknowledged": lambda result: result.acknowledged,
+    "sent again though acknowledged": lambda result: result.repeats,
+    "faults": lambda result: result.faults.total(),
+    "processes killed": lambda result: result.kills,
+    "database restarts": lambda result: result.restarts,
+    "disk filled": lambda result: result.faults["disk_full"] if result.fills else "needs root",
+    "sent to the till twice, as nobody could know": lambda result: result.verdict.repeated,
     **{text: partial(count, kind) for kind, text in KINDS.items()},
-    "seconds": lambda result: f"{result.took:.0f}",
+    "seconds": lambda result: round(result.took),
     "result": lambda result: "green" if result.verdict.green else "RED",
 }
 
@@ -34,9 +35,13 @@ ROWS: Mapping[str, Callable[[Result], str]] = {
 def table(results: Sequence[Result]) -> str:
     """In Markdown; below it what is wrong."""
     rows = [["", *(result.engine for result in results)], ["---"] * (len(results) + 1)]
-    rows += [[name, *map(value, results)] for name, value in ROWS.items()]
+    rows += [[name, *(shown(value(result)) for result in results)] for name, value in ROWS.items()]
     lines = [f"| {' | '.join(cells)} |" for cells in rows]
     return "\n".join([*lines, *complaints(results)])
+
+
+def shown(value: int | str) -> str:
+    return value if isinstance(value, str) else f"{value:,}"
 
 
 def complaints(results: Sequence[Result]) -> Iterator[str]:
@@ -56,7 +61,7 @@ def as_json(results: Sequence[Result]) -> list[dict[str, Any]]:
             "seed": result.seed,
             "green": result.verdict.green,
             **{name: value(result) for name, value in ROWS.items()},
-            "faults": dict(result.faults),
+            "played": dict(result.faults),
             "findings": [finding._asdict() for finding in result.verdict.findings],
             "folder": str(result.folder) if result.folder else None,
         }

@@ -31,7 +31,7 @@ from tests.chaos.plan import Life, lives
 from tests.chaos.senders import Senders, new_client
 
 ORDERS_A_SECOND = 6.0
-CALM_SECONDS = 55.0  # at most, until all is acknowledged and the box is empty
+CALM_SECONDS = 50.0  # at most after the last fault, until all is acknowledged and the box is empty
 FAULT_SECONDS = 40.0  # no fault takes longer
 ANSWERING = ("deliveroo", "uber_eats")  # platforms that are told of their orders
 
@@ -52,6 +52,7 @@ class Result:
     repeats: int = 0
     kills: int = 0
     restarts: int = 0
+    fills: bool = False  # whether its disk can be filled
     faults: Counter[str] = field(default_factory=Counter)
     verdict: Verdict = field(default_factory=lambda: Verdict([], 0))
     folder: Path | None = None  # kept where it is red
@@ -68,23 +69,26 @@ async def run(engine: str, folder: Path, seconds: float, seed: int) -> Result:
     began = time.monotonic()
     planned = lives(seed, seconds, int(seconds * ORDERS_A_SECOND), datetime.now(UTC))
     with ENGINES[engine](folder) as box:
+        result = Result(box.name, seed, orders=len(planned))
         async with scene(box, planned, folder, seed) as played:
-            moments = faults.schedule(box.name, seed, seconds)
-            result = Result(box.name, seed, orders=len(planned))
-            sending = [asyncio.create_task(played.senders.live(life)) for life in planned]
-            await hurt(played.stage, moments, result)
-            await heal(played.stage)
-            await calm(sending, box.url)
+            await play(played, planned, seconds, result)
             history = await gathered(
                 planned, played.senders.tally, box.url, played.stage.till, ANSWERING
             )
-            unwilling = await played.stage.fleet.leave()
+            for name in await played.stage.fleet.leave():
+                tell(f"{name} did not end as it should")
         result.verdict = judge(history)
         note(result, played, history, folder)
-    for name in unwilling:
-        tell(f"{name} did not end as it should")
     result.took = time.monotonic() - began
     return result
+
+
+async def play(scene: Scene, planned: Sequence[Life], seconds: float, result: Result) -> None:
+    until = asyncio.get_running_loop().time() + seconds + CALM_SECONDS
+    sending = [asyncio.create_task(scene.senders.live(life)) for life in planned]
+    await hurt(scene.stage, faults.schedule(result.engine, result.seed, seconds), result)
+    await heal(scene.stage)
+    await calm(sending, scene.stage.engine.url, until)
 
 
 @asynccontextmanager
@@ -162,10 +166,10 @@ async def heal(stage: Stage) -> None:
         await stage.engine.up()
 
 
-async def calm(sending: Sequence[asyncio.Task[None]], url: str) -> None:
+async def calm(sending: Sequence[asyncio.Task[None]], url: str, until: float) -> None:
     """Until everything was acknowledged and the box is empty, or it will never be."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(CALM_SECONDS):
+        async with asyncio.timeout_at(until):
             await asyncio.gather(*sending)
             tell("all is acknowledged")
             while open_jobs(url):
@@ -187,6 +191,7 @@ def note(result: Result, played: Scene, history: History, folder: Path) -> None:
     result.sent, result.repeats = tally.sent, tally.repeats
     result.acknowledged = len(tally.acknowledged)
     result.kills, result.restarts = stage.fleet.kills, stage.engine.restarts
+    result.fills = stage.engine.full is not None
     if not result.verdict.green:
         result.folder = folder
         seen = {**asdict(history), "findings": result.verdict.findings}

@@ -22,7 +22,7 @@ check: $(BIN)/.dev ## the rules of the house: style, types, storeys, nothing dec
 bench: $(BIN)/.dev ## figures as ratios to a bare server, from one run
 	$(BIN)/python -m tests.bench $(ARGS)
 
-chaos: $(BIN)/.dev ## the proof that nothing is lost: everything goes wrong on both databases, 3 minutes at most
+chaos: $(BIN)/.dev ## everything goes wrong, and nothing is lost: on both databases, 3 minutes at most
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 format: $(BIN)/.dev

@@ -195,12 +195,12 @@ class Moment(NamedTuple):
 
 
 def schedule(engine: str, seed: int, seconds: float) -> list[Moment]:
-    """Each fault at least once if there is time, then any; some of them more often."""
+    """Each fault once if there is time, then any but the long ones; some of them more often."""
     chance = random.Random(f"{seed} faults {engine}")
     known = [play for play in FAULTS[engine] if seconds >= LONG_ENOUGH or play not in LONG]
     count = max(int(seconds / EVERY), 1)
     drawn = chance.sample(known, min(count, len(known)))
-    often = [play for play in (*known, *OFTEN, *OFTEN) if play in known]
+    often = [play for play in (*known, *OFTEN, *OFTEN) if play in known and play not in LONG]
     drawn += chance.choices(often, k=count - len(drawn))
     chance.shuffle(drawn)
     return list(placed(drawn, seed, seconds, chance))

@@ -32,7 +32,7 @@ from tests.chaos.senders import Senders, new_client
 
 ORDERS_A_SECOND = 6.0
 CALM_SECONDS = 50.0  # at most after the last fault, until all is acknowledged and the box is empty
-FAULT_SECONDS = 40.0  # no fault takes longer
+FAULT_SECONDS = 60.0  # no fault takes longer
 ANSWERING = ("deliveroo", "uber_eats")  # platforms that are told of their orders
 
 ENGINES: Mapping[str, Callable[[Path], AbstractContextManager[Sqlite | Postgresql]]] = {

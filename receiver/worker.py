@@ -75,6 +75,8 @@ class Worker:
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
+            with suppress(StoreUnavailable):
+                await self.tools.inbox.write(partial(lease.leave, worker=self.name))
             if self.unlock:
                 self.unlock()
 

@@ -82,6 +82,11 @@ def heartbeat(
     return len(taken_up)
 
 
+def leave(connection: Connection, worker: str) -> None:
+    """Nobody needs to wait for a worker that ended by itself."""
+    connection.execute(delete(workers).where(workers.c.id == worker))
+
+
 RELEASE = (
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.fence == bindparam("ours"))

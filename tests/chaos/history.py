@@ -10,7 +10,7 @@ import httpx
 from sqlalchemy import Connection, func, select
 
 from receiver.inbox.dialect import open_engine
-from receiver.inbox.tables import attempts, deliveries, jobs
+from receiver.inbox.tables import attempts, deliveries, jobs, metadata
 from tests.chaos.bodies import TOTAL, euro
 from tests.chaos.plan import Life
 from tests.chaos.senders import Tally, named
@@ -85,6 +85,19 @@ async def gathered(
 
 def taken(call: Json) -> bool:
     return call["status"] is not None and call["status"] < 300
+
+
+def dump(url: str) -> dict[str, list[Json]]:
+    """All that the box says, bodies aside."""
+    engine = open_engine(url, writes=False)
+    with engine.begin() as connection:
+        tables = {
+            name: [dict(row) for row in connection.execute(select(table)).mappings()]
+            for name, table in metadata.tables.items()
+            if name != "deliveries"
+        }
+    engine.dispose()
+    return tables
 
 
 def in_box(url: str) -> list[Job]:

@@ -25,13 +25,13 @@ from tests.chaos import bodies, disk, engines, faults
 from tests.chaos.engines import Postgresql, Sqlite
 from tests.chaos.faults import Moment, Stage
 from tests.chaos.fleet import started
-from tests.chaos.history import History, gathered, in_box
+from tests.chaos.history import History, dump, gathered, in_box
 from tests.chaos.judge import OVER, Verdict, judge
 from tests.chaos.plan import Life, lives
 from tests.chaos.senders import Senders, new_client
 
 ORDERS_A_SECOND = 6.0
-CALM_SECONDS = 50.0  # at most after the last fault, until all is acknowledged and the box is empty
+CALM_SECONDS = 52.0  # at most after the last fault, until all is acknowledged and the box is empty
 FAULT_SECONDS = 60.0  # no fault takes longer
 ANSWERING = ("deliveroo", "uber_eats")  # platforms that are told of their orders
 
@@ -194,8 +194,8 @@ def note(result: Result, played: Scene, history: History, folder: Path) -> None:
     result.fills = stage.engine.full is not None
     if not result.verdict.green:
         result.folder = folder
-        seen = {**asdict(history), "findings": result.verdict.findings}
-        (folder / "history.json").write_text(json.dumps(seen, indent=1, default=sorted))
+        for name, said in (("history", asdict(history)), ("box", dump(stage.engine.url))):
+            (folder / f"{name}.json").write_text(json.dumps(said, indent=1, default=sorted))
 
 
 def tell(text: str) -> None:

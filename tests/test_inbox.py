@@ -123,7 +123,7 @@ def test_one_of_a_queue_at_a_time_in_order_of_arrival(box: Box) -> None:
         assert running.delivery_row == expected
 
 
-@pytest.mark.parametrize("state", [State.READY, State.WAITING, State.HELD])
+@pytest.mark.parametrize("state", [State.WAITING, State.HELD])
 def test_what_stands_before_it_must_end_first(box: Box, state: State) -> None:
     box.keep(incoming("d1", "a"), incoming("d2", "a"), incoming("d3", "b"))
     first, other = box.claim()
@@ -250,7 +250,8 @@ def test_a_deadline_stays_unless_another_is_known(box: Box) -> None:
 
 
 def test_what_is_not_due_is_not_claimed(box: Box) -> None:
-    box.keep(incoming("d1", at=later(milliseconds=1)))
+    box.keep(incoming("d1"))
+    box.settle(box.one(), waiting(0.001))
     assert box.claim() == []
     assert queues(box.claim(now=later(milliseconds=1))) == ["d1"]
 

@@ -167,8 +167,9 @@ def one_round(box: Box, number: int) -> Callable[[], object]:
     def work() -> None:
         name = f"n{number}"
         order = order_record(name, references=(name,))
-        box.keep(incoming(name), incoming(f"pay{name}", at=later(seconds=1)))
+        box.keep(incoming(name))
         (first,) = box.claim()
+        box.keep(incoming(f"pay{name}"))
         box.settle(first, Settlement(state=State.HELD, orders=(replace(order, state="expected"),)))
         (payment,) = box.claim(now=later(seconds=1))
         box.settle(payment, Settlement(state=State.WAITING, awaits=name, due_at=later(days=9)))

@@ -34,7 +34,7 @@ STRANGE = {"name": "Tea", "quantity": 1, "unit_price": 990, "pos_ref": None, "it
 def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker looks often, so that nobody waits long after the clock was turned."""
     monkeypatch.setattr(worker, "IDLE_SECONDS", 0.02)
-    monkeypatch.setattr(worker, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(ready, "POLL_SECONDS", 0.02)
 
 
 def outcomes(job: Json) -> list[str]:

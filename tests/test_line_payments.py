@@ -161,6 +161,21 @@ async def test_nor_of_one_whose_cancellation_came_first(database_url: str) -> No
         assert await run.calls() == []
 
 
+async def test_but_of_one_that_may_have_been_created_all_the_same(database_url: str) -> None:
+    async with line(database_url, chance=1.0) as run:
+        await run.fault("drop", path="order/create")
+        sent = await run.send(order(**UNPAID))
+        await run.until(sent, "waiting")
+        await run.until(await run.send(cancellation()), "done")
+        paid = await pay(run)
+        assert (await run.until(paid, "waiting", "done"))["state"] == "waiting"
+        await run.mend()
+        await run.until(sent, "done")
+        await run.until(paid, "done")
+        (held,) = await run.orders()
+        assert (held["status"], held["paymentStatus"]) == ("canceled", "paid")
+
+
 async def test_a_canceled_order_s_refund_is_told(database_url: str) -> None:
     async with line(database_url) as run:
         await run.until(await run.send(order()), "done")

@@ -68,6 +68,10 @@ table, to hash it, whenever it takes the table for small."""
 IN_THE_WAY = BEFORE_IT.limit(1).correlate(jobs).scalar_subquery().is_not(None)
 
 OPEN: Mapping[str, ColumnElement[bool]] = {"waiting": WAITING, "ready": READY}
+MAY_RUN: Mapping[str, ColumnElement[bool]] = {
+    "waiting": and_(WAITING, jobs.c.due_at <= bindparam("now")),
+    "ready": READY,  # at once, whatever the clock says that it was kept by
+}
 
 
 def in_use(state: str) -> Select[Any]:
@@ -80,10 +84,10 @@ def in_use(state: str) -> Select[Any]:
     lanes = earliest.union_all(
         select(further.scalar_subquery()).where(earliest.c.name.is_not(None))
     )
-    inside = condition, jobs.c.lane == lanes.c.name
-    due = jobs.c.due_at <= bindparam("now")
-    found = select(jobs.c.id).where(*inside, due, not_(IN_THE_WAY)).order_by(soonest).limit(1)
-    its_pos = select(jobs.c.pos).where(*inside).limit(1).scalar_subquery()
+    inside = jobs.c.lane == lanes.c.name
+    may_run = MAY_RUN[state], inside, not_(IN_THE_WAY)
+    found = select(jobs.c.id).where(*may_run).order_by(soonest).limit(1)
+    its_pos = select(jobs.c.pos).where(condition, inside).limit(1).scalar_subquery()
     return select(literal_column(f"'{state}'"), lanes.c.name, its_pos).where(
         lanes.c.name.is_not(None), found.scalar_subquery().is_not(None)
     )
@@ -96,16 +100,11 @@ ALARM = select(literal_column("'alarm'"), *NOWHERE).where(RINGS)
 IN_USE: CompoundSelect[Any] = union_all(ALARM, *map(in_use, OPEN))
 NEXT_JOBS = {
     state: select(jobs.c.id, jobs.c.queue, jobs.c.overtakes, jobs.c.deadline)
-    .where(
-        condition,
-        jobs.c.lane == bindparam("of"),
-        jobs.c.due_at <= bindparam("now"),
-        not_(IN_THE_WAY),
-    )
+    .where(condition, jobs.c.lane == bindparam("of"), not_(IN_THE_WAY))
     .order_by(jobs.c.deadline, jobs.c.id)
     .limit(bindparam("room"))
     .with_for_update(of=jobs, skip_locked=True)
-    for state, condition in OPEN.items()
+    for state, condition in MAY_RUN.items()
 }
 WAKE = (
     update(jobs)

@@ -164,6 +164,18 @@ def unseen(connection: Connection, until: datetime) -> bool:
     return connection.execute(query.limit(1)).first() is not None
 
 
+def under_way(connection: Connection, queue: str, name: str) -> bool:
+    """Whether what the connection of that name delivered still stands in the queue, cancellations
+    aside: it may bring the order, or may have brought it already."""
+    query = select(jobs.c.id).where(
+        jobs.c.queue == queue,
+        among(jobs.c.state, *STANDING_STATES),
+        jobs.c.connection == name,
+        not_(jobs.c.overtakes),
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 LISTED = select(
     jobs.c.id,
     jobs.c.connection,

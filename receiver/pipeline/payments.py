@@ -127,7 +127,7 @@ async def of_order(
     """Once the order stands, in the order's own queue."""
     if order.state == "refused":
         raise Refused(f"its order {order.order_id} was refused by OktoPOS")
-    if order.state == "expected" and not order.cancellation:
+    if await on_its_way(order, job, tools):
         reason = f"order {order.order_id} is on its way"
         if given_up(job.since, tools.clock()):
             raise Held(f"{reason} for a day now: see what became of it")
@@ -143,6 +143,19 @@ async def of_order(
     if part and update.status == "paid":
         raise Held(f"a payment of {part}")
     return await send(update, order.order_id, job, pos, tools)
+
+
+async def on_its_way(order: OrderRecord, job: Job, tools: Tools) -> bool:
+    """A canceled order too, as long as it is not done with: it may have been sent before, and is
+    then created to be canceled. What its own platform sent comes after it in its queue anyway."""
+    if order.state != "expected":
+        return False
+    if not order.cancellation:
+        return True
+    if job.connection == order.connection:
+        return False
+    queue, name = order.order_id, order.connection
+    return await tools.inbox.read(lambda box: search.under_way(box, queue, name))
 
 
 def lacking(update: PaymentUpdate, order: OrderRecord, pos: Pos, total: int) -> str | None:

@@ -166,24 +166,26 @@ def ended_with_us(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[PostgresServer]:
+def postgres(folder: Path, *, durable: bool = False) -> Iterator[PostgresServer]:
     """A server whose files are in `folder`, which goes with it."""
     with (
         ended_with_us(folder),
         get_server(folder / "data", cleanup_mode="delete") as started,
         psycopg.connect(started.get_uri(), autocommit=True) as admin,
     ):
-        admin.execute("ALTER SYSTEM SET fsync = off")  # nobody pulls the plug on a test
-        admin.execute("SELECT pg_reload_conf()")
+        if not durable:  # nobody pulls the plug on a test
+            admin.execute("ALTER SYSTEM SET fsync = off")
+            admin.execute("SELECT pg_reload_conf()")
         yield started
 
 
 @contextmanager
-def server() -> Iterator[Server]:
+def server(*, durable: bool = False) -> Iterator[Server]:
     """About two seconds. Its files are on no path of pytest's, which closes those to other users:
     it runs as one of its own where the tests run as root."""
+    folder = Path(tempfile.mkdtemp(prefix="receiver-tests-"))
     with (
-        postgres(Path(tempfile.mkdtemp(prefix="receiver-tests-"))) as started,
+        postgres(folder, durable=durable) as started,
         psycopg.connect(started.get_uri(), autocommit=True) as admin,
     ):
         yield Server(admin, str(started.get_postmaster_info().socket_dir), started.log)

@@ -228,6 +228,19 @@ def test_migrate_past_a_pool(
     assert call("migrate").stdout.endswith(": nothing to do\n")
 
 
+@postgresql_only
+@pytest.mark.usefixtures("at_desk")
+def test_migrate_names_the_address_it_took(monkeypatch: pytest.MonkeyPatch, empty_url: str) -> None:
+    """Nobody is there; or somebody, who refuses."""
+    refusing = empty_url.replace("+psycopg", "") + "&options=-cdefault_transaction_read_only%3Don"
+    monkeypatch.setenv("DATABASE_URL", "postgresql://user@127.0.0.1:9/box")
+    for direct in ("postgresql://user@127.0.0.1:9/box", refusing):
+        monkeypatch.setenv("DIRECT_DATABASE_URL", direct)
+        result = call("migrate")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.endswith("; check DIRECT_DATABASE_URL\n")
+
+
 @pytest.mark.usefixtures("at_desk")
 def test_a_direct_address_beside_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIRECT_DATABASE_URL", "postgresql://user@127.0.0.1:9/box")

@@ -88,15 +88,15 @@ def count(connection: Connection) -> int:
 async def test_all_that_waits_shares_one_commit(inbox: Inbox) -> None:
     with counted(inbox.writer.engine) as ends:
         async with stopped(inbox):
-            keeping = [inbox.writer.submit(incoming(f"d{number}")) for number in range(100)]
+            keeping = [inbox.writer.submit(incoming(f"d{number}")) for number in range(50)]
             counting = inbox.writer.submit(count)
-        assert await asyncio.gather(*keeping) == [True] * 100
-        assert await counting == 100
+        assert await asyncio.gather(*keeping) == [True] * 50
+        assert await counting == 50
     assert ends == ["commit", "commit"]
 
 
-async def test_no_batch_is_endless(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lane, "LARGEST_BATCH", 10)
+async def test_no_batch_is_endless(inbox: Inbox) -> None:
+    inbox.writer.largest = 10
     with counted(inbox.writer.engine) as ends:
         async with stopped(inbox):
             keeping = [inbox.writer.submit(incoming(f"d{number}")) for number in range(50)]
@@ -404,11 +404,9 @@ async def test_too_many_are_turned_away_at_once(
     assert kept(inbox) == 11
 
 
-async def test_closing_finishes_what_waits(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lane, "LARGEST_BATCH", 7)
+async def test_closing_finishes_what_waits(database_url: str) -> None:
     inbox = await open_inbox(database_url)
+    inbox.writer.largest = 7
     async with stopped(inbox):
         keeping = [inbox.writer.submit(incoming(f"d{number}")) for number in range(50)]
         closing = asyncio.create_task(inbox.close())

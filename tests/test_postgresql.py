@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import Connection, make_url, text
 
-from receiver.inbox.dialect import open_engine
+from receiver import inbox
+from receiver.inbox import claim
+from receiver.inbox.dialect import open_engine, postgresql
+from receiver.inbox.keep import keep_many
 from receiver.inbox.migrate import configuration, migrate, newest, upgrade
+from receiver.inbox.records import Incoming
+from tests.box import NOW, incoming, opened
 from tests.databases import Server, postgresql_only
 from tests.plain import cancellation, order, payment
 from tests.running import line
@@ -69,3 +75,44 @@ def test_the_second_that_migrates_waits_and_finds_it_done(empty_url: str) -> Non
             wait([second], timeout=0.3)
         assert second.result() == (newest(), newest())
     engine.dispose()
+
+
+# The table of locks is the whole server's: who fills it makes everybody's transactions fail
+
+MANY = 300
+LOCKS = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()")
+
+
+@postgresql_only
+async def test_no_batch_locks_more_than_there_is_room_for(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[int] = []
+
+    def keep(connection: Connection, batch: Sequence[Incoming]) -> Sequence[bool]:
+        kept = keep_many(connection, batch)
+        found.append(connection.execute(LOCKS).scalar_one())
+        return kept
+
+    monkeypatch.setattr(inbox, "keep_many", keep)
+    box = await inbox.open_inbox(database_url)
+    keeping = [box.keep(incoming(f"d{number}")) for number in range(MANY)]
+    assert await asyncio.gather(*keeping) == [True] * MANY
+    await box.close()
+    assert max(found) == postgresql.MOST_AT_ONCE
+    assert sum(found) == MANY
+
+
+@postgresql_only
+def test_nor_does_a_claim(database_url: str) -> None:
+    """What it leaves is for the next one."""
+    with opened(database_url) as box:
+        box.keep(*(incoming(f"d{number}", pos=f"pos{number % 10}") for number in range(MANY)))
+        claimed: list[int] = []
+        while len(claimed) < MANY:
+            with box.engine.begin() as connection:
+                mine, _ = claim.claim(connection, worker="me", limit=MANY, now=NOW)
+                assert connection.execute(LOCKS).scalar_one() == len(mine)
+            assert 0 < len(mine) <= postgresql.MOST_AT_ONCE
+            claimed += [job.id for job in mine]
+    assert sorted(claimed) == list(range(1, MANY + 1))

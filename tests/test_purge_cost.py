@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import Connection, event, text
 
 from receiver.inbox import purge
-from receiver.inbox.lane import LARGEST_BATCH
 from receiver.inbox.records import ms
 from tests.box import NOW, Box, incoming, later, opened
 from tests.databases import postgresql_only, sqlite_only
@@ -18,6 +17,7 @@ from tests.test_inbox_cost import plan, steps, traced
 
 BORDER = later(days=-30)
 MANY = 20_000
+LOT = 500
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def box(database_url: str) -> Iterator[Box]:
 
 def ended(box: Box, name: str, count: int, **age: float) -> None:
     every = [incoming(f"{name}{number}", at=later(**age)) for number in range(count)]
-    for start in range(0, count, LARGEST_BATCH):
-        box.keep(*every[start : start + LARGEST_BATCH])
+    for start in range(0, count, LOT):
+        box.keep(*every[start : start + LOT])
     box.do(lambda at: at.execute(text("UPDATE jobs SET state = 'done'")))
     step = "INSERT INTO attempts (job, at, outcome, detail) SELECT id, due_at, 'x', '' FROM jobs"
     box.do(lambda at: at.execute(text(step)))

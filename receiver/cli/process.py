@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from typing import Annotated
 
 import typer
+from sqlalchemy.exc import DatabaseError
 
 from receiver import log
 from receiver import serve as serving_process
@@ -70,11 +71,16 @@ def demand_box(url: str) -> None:
 def migrate(as_json: Json = False) -> None:
     """Bring the database to the shape this version needs."""
     found_settings = settings()
-    url = found_settings.direct_database_url or found_settings.database_url
-    found = by_hand.trouble(url)
+    direct = found_settings.direct_database_url
+    url = direct or found_settings.database_url
+    setting = "DIRECT_DATABASE_URL" if direct else "DATABASE_URL"
+    found = by_hand.trouble(url, setting)
     if found and not found.migrating_helps:
         raise by_hand.NotMigrated(found.text)
-    before, after = migration.migrate(url)
+    try:
+        before, after = migration.migrate(url)
+    except DatabaseError as error:
+        raise Failure(by_hand.refusal(error, setting)) from None
     if as_json:
         print_json({"before": before, "after": after})
     elif before == after:

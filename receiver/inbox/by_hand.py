@@ -14,6 +14,8 @@ from receiver.inbox.dialect import open_engine, outages, sqlite_path
 from receiver.inbox.migrate import known, newest, revision
 from receiver.inbox.records import StoreUnavailable
 
+SETTING = "DATABASE_URL"  # where the address comes from, unless another is named
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
@@ -27,8 +29,8 @@ class NotMigrated(Exception):
     """There is a database, or a place for one, and not yet a box in it."""
 
 
-def trouble(url: str) -> Trouble | None:
-    """Raises StoreUnavailable when the database does not answer."""
+def trouble(url: str, setting: str = SETTING) -> Trouble | None:
+    """Raises StoreUnavailable, which names the setting, when the database does not answer."""
     path = sqlite_path(url)
     if path is not None and not path.exists():
         folder = path.absolute().parent
@@ -38,7 +40,7 @@ def trouble(url: str) -> Trouble | None:
                 f"the database's folder {folder} {missing}: mend that, or correct DATABASE_URL"
             )
         return Trouble(f"there is no database at {path} yet: run receiver migrate")
-    with transaction(url) as connection:
+    with transaction(url, setting=setting) as connection:
         found = revision(connection)
     if found == newest():
         return None
@@ -63,19 +65,19 @@ def opened(url: str, *, writes: bool = False) -> Iterator[Connection]:
 
 
 @contextmanager
-def transaction(url: str, *, writes: bool = False) -> Iterator[Connection]:
+def transaction(url: str, *, writes: bool = False, setting: str = SETTING) -> Iterator[Connection]:
     engine = open_engine(url, writes=writes)
     errors: tuple[type[Exception], ...] = (DatabaseError, *outages(engine))
     try:
         with engine.begin() as connection:
             yield connection
     except errors as error:
-        raise StoreUnavailable(refusal(error)) from None
+        raise StoreUnavailable(refusal(error, setting)) from None
     finally:
         engine.dispose()
 
 
-def refusal(error: Exception) -> str:
+def refusal(error: Exception, setting: str = SETTING) -> str:
     """The driver's own words, without the statement and its values."""
     said = str(getattr(error, "orig", error)).strip()
-    return f"the database: {said.partition(chr(10))[0]}; check DATABASE_URL"
+    return f"the database: {said.partition(chr(10))[0]}; check {setting}"

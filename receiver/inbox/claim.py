@@ -1,8 +1,4 @@
-"""Claiming: which jobs may run now, and whose they are.
-
-A job may run when nothing else of its queue is running and nothing before it in its queue is
-still open; a cancellation need not wait for what is merely open.
-"""
+"""Claiming: which jobs may run now, and whose they are."""
 
 from __future__ import annotations
 
@@ -20,63 +16,47 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    false,
     func,
     literal_column,
     not_,
-    or_,
     select,
     union_all,
     update,
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from receiver.inbox.dialect import free_queues
+from receiver.inbox.dialect import free_queues, most_at_once
 from receiver.inbox.made import job, pos_state
 from receiver.inbox.records import Job, PosState, ms
 from receiver.inbox.sql import rows, run
 from receiver.inbox.tables import (
     ALARMED,
     OPEN_STATES,
-    READY,
-    STANDING_STATES,
     WAITING,
     among,
     deliveries,
     jobs,
     pos_states,
 )
+from receiver.inbox.turns import IN_THE_WAY, IS_BUSY, UNMARKED, mark, named, one_of
 
 PROBE = timedelta(seconds=30)
 PER_LANE = 32  # claimed at once: of each call, others are read, mapped and settled meanwhile
+LARGEST_LOOK = 512
+LOOKED_AT = 4 * PER_LANE  # of what waits in a lane and is due: thousands may be when a POS is back
 EMPTY: Mapping[str, int] = MappingProxyType({})
 
-other = jobs.alias("other")
-BEFORE_IT = select(other.c.id).where(
-    other.c.queue == jobs.c.queue,
-    or_(
-        other.c.state == "running",
-        and_(
-            not_(jobs.c.overtakes),
-            other.c.id < jobs.c.id,
-            other.c.state != "running",
-        ),
-    ),
-    among(other.c.state, *STANDING_STATES),
-)
-"""LIMIT 1, here and below, where EXISTS would do: PostgreSQL turns that into a walk over the whole
-table, to hash it, whenever it takes the table for small."""
-IN_THE_WAY = BEFORE_IT.limit(1).correlate(jobs).scalar_subquery().is_not(None)
-
-OPEN: Mapping[str, ColumnElement[bool]] = {"waiting": WAITING, "ready": READY}
-MAY_RUN: Mapping[str, ColumnElement[bool]] = {
-    "waiting": and_(WAITING, jobs.c.due_at <= bindparam("now")),
-    "ready": READY,  # at once, whatever the clock says that it was kept by
+OPEN: Mapping[str, ColumnElement[bool]] = {"waiting": WAITING, "ready": UNMARKED}
+MAY_RUN: Mapping[str, Sequence[ColumnElement[bool]]] = {
+    "waiting": (WAITING, jobs.c.due_at <= bindparam("now"), not_(IN_THE_WAY)),
+    "ready": (UNMARKED,),  # at once, whatever the clock says that it was kept by
 }
 
 
 def in_use(state: str) -> Select[Any]:
     """Each lane in which a job of that state may run, and its POS: one look at the index for each
-    lane with a job in that state."""
+    lane with a job in that state. A ready one may yet turn out to be behind another."""
     condition, soonest = OPEN[state], jobs.c.due_at if state == "waiting" else jobs.c.deadline
     first = select(func.min(jobs.c.lane).label("name")).where(condition)
     earliest = first.cte(f"{state}_lanes", recursive=True)
@@ -84,27 +64,27 @@ def in_use(state: str) -> Select[Any]:
     lanes = earliest.union_all(
         select(further.scalar_subquery()).where(earliest.c.name.is_not(None))
     )
-    inside = jobs.c.lane == lanes.c.name
-    may_run = MAY_RUN[state], inside, not_(IN_THE_WAY)
-    found = select(jobs.c.id).where(*may_run).order_by(soonest).limit(1)
-    its_pos = select(jobs.c.pos).where(condition, inside).limit(1).scalar_subquery()
-    return select(literal_column(f"'{state}'"), lanes.c.name, its_pos).where(
-        lanes.c.name.is_not(None), found.scalar_subquery().is_not(None)
-    )
+    may = *MAY_RUN[state], jobs.c.lane == lanes.c.name
+    found = select(func.coalesce(jobs.c.pos, "")).where(*may).order_by(soonest, jobs.c.id).limit(1)
+    each = select(lanes.c.name, found.scalar_subquery().label("pos")).subquery()
+    return select(literal_column(f"'{state}'"), each).where(each.c.pos.is_not(None))
 
 
 ALARMS = ALARMED, jobs.c.alarm_at <= bindparam("now")
 RINGS = select(jobs.c.id).where(*ALARMS).limit(1).scalar_subquery().is_not(None)
-NOWHERE: Sequence[ColumnElement[Any]] = literal_column("''"), literal_column("NULL")
+NOWHERE: Sequence[ColumnElement[Any]] = literal_column("''"), literal_column("''")
 ALARM = select(literal_column("'alarm'"), *NOWHERE).where(RINGS)
 IN_USE: CompoundSelect[Any] = union_all(ALARM, *map(in_use, OPEN))
 NEXT_JOBS = {
-    state: select(jobs.c.id, jobs.c.queue, jobs.c.overtakes, jobs.c.deadline)
-    .where(condition, jobs.c.lane == bindparam("of"), not_(IN_THE_WAY))
-    .order_by(jobs.c.deadline, jobs.c.id)
+    state: select(jobs.c.id, jobs.c.queue, jobs.c.overtakes, jobs.c.deadline, is_behind)
+    .where(jobs.c.lane == bindparam("of"), *MAY_RUN[state], *further)
+    .order_by(first, jobs.c.id)
     .limit(bindparam("room"))
     .with_for_update(of=jobs, skip_locked=True)
-    for state, condition in MAY_RUN.items()
+    for state, further, first, is_behind in (
+        ("waiting", (), jobs.c.due_at, false()),
+        ("ready", (not_(and_(jobs.c.overtakes, IS_BUSY)),), jobs.c.deadline, IN_THE_WAY),
+    )
 }
 WAKE = (
     update(jobs)
@@ -139,21 +119,11 @@ def taking(count: int) -> ReturningUpdate[Any]:
     )
 
 
-def one_of(count: int) -> ColumnElement[bool]:
-    return jobs.c.id.in_([bindparam(f"id{place}", type_=jobs.c.id.type) for place in range(count)])
-
-
-def named(ids: Sequence[int]) -> dict[str, int]:
-    """As many as the next power of two, so that there are few statements to compile."""
-    padded = [*ids, *[ids[-1]] * ((1 << (len(ids) - 1).bit_length()) - len(ids))]
-    return {f"id{place}": number for place, number in enumerate(padded)}
-
-
 class Lane(NamedTuple):
     """One with open jobs in it, and in which states some of them may run."""
 
     name: str
-    pos: str | None
+    pos: str  # "" for none
     states: frozenset[str]
 
 
@@ -173,11 +143,12 @@ def claim(
     what must be accepted soon. Of each lane those come first that must be accepted soonest.
     """
     run(connection, WAKE, now=ms(now))
+    limit = min(limit, most_at_once(connection))
     paused = paused_pos(connection)
     queues: dict[str, int] = {}  # one of each
     probes: set[int] = set()
     for lane in sorted(lanes(connection, now), key=lambda found: under_way.get(found.name, 0)):
-        state = paused.get(lane.pos or "")
+        state = paused.get(lane.pos)
         states = may_be_taken(lane, state, now)
         room = min(PER_LANE - under_way.get(lane.name, 0), limit - len(queues))
         if state and due(state, now):
@@ -199,8 +170,7 @@ def anything(connection: Connection, *, now: datetime, under_way: Mapping[str, i
         return False
     paused = paused_pos(connection)
     return any(
-        "alarm" in lane.states or may_be_taken(lane, paused.get(lane.pos or ""), now)
-        for lane in found
+        "alarm" in lane.states or may_be_taken(lane, paused.get(lane.pos), now) for lane in found
     )
 
 
@@ -231,16 +201,27 @@ def next_jobs(
     before what it overtakes."""
     if room <= 0:
         return {}
-    found = [
-        row
-        for state in states
-        for row in rows(connection, NEXT_JOBS[state], of=lane, now=ms(now), room=room)
-    ]
+    found = [row for state in states for row in runnable(connection, lane, room, state, now)]
     first: dict[str, int] = {}
     for number, queue, *_ in sorted(found, key=lambda row: (not row[2], row[3], row[0])):
         if queue not in taken:
             first.setdefault(queue, number)
     return dict(list(first.items())[:room])
+
+
+def runnable(
+    connection: Connection, lane: str, room: int, state: str, now: datetime
+) -> Sequence[tuple[Any, ...]]:
+    """At least `room`, if there are as many; of what waits, those that have been due for longest.
+    What is behind another is marked on the way."""
+    room = LOOKED_AT if state == "waiting" else room
+    while True:
+        found = rows(connection, NEXT_JOBS[state], of=lane, now=ms(now), room=room)
+        behind = [row[0] for row in found if row[-1]]
+        mark(connection, behind)
+        if not behind or len(found) < room:
+            return [row for row in found if not row[-1]]
+        room = min(2 * room, LARGEST_LOOK)
 
 
 def take(

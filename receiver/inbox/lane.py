@@ -17,11 +17,10 @@ from typing import Generic, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from receiver.inbox.dialect import is_outage, outages, passes
+from receiver.inbox.dialect import is_outage, most_at_once, outages, passes
 from receiver.inbox.records import StoreUnavailable
 
 LONGEST_QUEUE = 5_000
-LARGEST_BATCH = 512
 TRIES = 3
 
 T = TypeVar("T")
@@ -47,9 +46,11 @@ class Lane(Generic[T, R]):
     thread: threading.Thread | None = None
     closed: bool = False
     outages: tuple[type[Exception], ...] = ()
+    largest: int = 0  # batch
 
     def __post_init__(self) -> None:
         self.outages = outages(self.engine)
+        self.largest = most_at_once(self.engine)
 
     def start(self) -> None:
         self.thread = threading.Thread(target=self._run, name=self.name, daemon=True)
@@ -98,7 +99,7 @@ class Lane(Generic[T, R]):
         waiting = self.queue.get()
         while waiting is not None:
             batch.append(waiting)
-            if len(batch) >= LARGEST_BATCH or self.queue.empty():
+            if len(batch) >= self.largest or self.queue.empty():
                 return batch, False
             waiting = self.queue.get()
         return batch, True

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, or_, select, update
 from receiver.inbox.records import Job, ms
 from receiver.inbox.sql import insert_many, run, upsert
 from receiver.inbox.tables import RUNNING, attempts, jobs, workers
+from receiver.inbox.turns import look_through
 
 WORKER_GONE = timedelta(seconds=12)
 HOLDS = 5 / 6  # of that time: what is sent by then arrives before anybody else sends it
@@ -79,6 +80,7 @@ def heartbeat(
     said = "its worker stopped; whether it had been sent is unknown"
     steps = [(job, ms(now), "interrupted", said) for job in taken_up]
     insert_many(connection, attempts, ("job", "at", "outcome", "detail"), steps)
+    look_through(connection)
     return len(taken_up)
 
 

@@ -18,6 +18,7 @@ from receiver.inbox.sql import insert_many, upsert
 from receiver.inbox.tables import (
     OPEN_STATES,
     STANDING,
+    WAITING,
     among,
     attempts,
     deliveries,
@@ -188,7 +189,7 @@ def resume_pos(connection: Connection, name: str, now: datetime) -> str | None:
     )
     connection.execute(
         update(jobs)
-        .where(jobs.c.pos == name, jobs.c.state == "waiting", jobs.c.awaits.is_(None))
+        .where(jobs.c.pos == name, WAITING, jobs.c.awaits.is_(None))
         .values(due_at=ms(now))
     )
     return was

@@ -53,7 +53,7 @@ STAYS: Mapping[str, Mapping[str, str]] = {
         "queue awaits": "the order's or the payment's id, of a system and not of a person",
         "overtakes state due_at since owner fence failures": "states, times and counts",
         "sent cleared updated_at": "states and times: whether the till may have it stays known",
-        "deadline alarm_at at_risk": "times and a state",
+        "deadline alarm_at at_risk behind": "times and states",
     },
     "attempts": {
         "id job at": "ids and times",

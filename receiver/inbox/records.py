@@ -192,6 +192,11 @@ def platform(connection: str) -> str:
     return f"@{connection}"
 
 
+def answering(queue: str) -> str:
+    """The queue of what a platform is told of the orders of a queue."""
+    return f"answer {queue}"
+
+
 def storable(text: str) -> str:
     """Text that every database takes: no NUL, no half of a surrogate pair."""
     if text.isascii() and "\0" not in text:

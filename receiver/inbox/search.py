@@ -10,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     RowMapping,
-    and_,
     exists,
     func,
     not_,
@@ -21,9 +20,13 @@ from sqlalchemy import (
 
 from adapters.contract import Delivery
 from receiver.inbox.made import delivery
+from receiver.inbox.named import called
 from receiver.inbox.records import OrderRecord, PaymentRecord, State, moment, ms, storable
 from receiver.inbox.tables import (
-    ATTENTION,
+    ANY_STATE,
+    ENDED,
+    READY,
+    RUNNING,
     STANDING,
     STANDING_STATES,
     UNPURGED,
@@ -37,6 +40,7 @@ from receiver.inbox.tables import (
     payments,
     pos_states,
 )
+from receiver.inbox.turns import pass_on
 
 AT_ONCE = 500  # names in one statement
 
@@ -103,7 +107,7 @@ def asked_for(connection: Connection, queue: str) -> bool:
 def given_up_unsure(connection: Connection, queue: str) -> bool:
     """Whether an order of this queue may stand at its POS by a try that nobody goes on with."""
     query = select(jobs.c.id).where(
-        jobs.c.queue == queue, ATTENTION, jobs.c.state == "dead", jobs.c.sent
+        jobs.c.queue == queue, ENDED, jobs.c.state == "dead", jobs.c.sent
     )
     return connection.execute(query.limit(1)).first() is not None
 
@@ -153,27 +157,14 @@ def unseen(connection: Connection, until: datetime) -> bool:
     What stands behind another of its queue does not count: it is of the same order. Nor does what
     an operator holds: it may never be looked at.
     """
-    query = select(jobs.c.id).where(
-        among(jobs.c.state, *STANDING_STATES),
-        jobs.c.state != str(State.HELD),
-        jobs.c.call.is_(None),
-        jobs.c.since <= ms(until),
-        or_(jobs.c.fence == 0, and_(jobs.c.fence == 1, jobs.c.state == "running")),
-        not_(BEHIND),
+    come = jobs.c.call.is_(None), jobs.c.since <= ms(until), not_(BEHIND)
+    fresh = select(jobs.c.id).where(READY, jobs.c.fence == 0, *come)
+    begun = select(jobs.c.id).where(RUNNING, jobs.c.fence == 1, *come)
+    by_index = (
+        fresh.order_by(jobs.c.behind, jobs.c.lane, jobs.c.deadline, jobs.c.id),
+        begun.order_by(jobs.c.queue),
     )
-    return connection.execute(query.limit(1)).first() is not None
-
-
-def under_way(connection: Connection, queue: str, name: str) -> bool:
-    """Whether what the connection of that name delivered still stands in the queue, cancellations
-    aside: it may bring the order, or may have brought it already."""
-    query = select(jobs.c.id).where(
-        jobs.c.queue == queue,
-        among(jobs.c.state, *STANDING_STATES),
-        jobs.c.connection == name,
-        not_(jobs.c.overtakes),
-    )
-    return connection.execute(query.limit(1)).first() is not None
+    return any(connection.execute(query.limit(1)).first() for query in by_index)
 
 
 LISTED = select(
@@ -193,9 +184,21 @@ LISTED = select(
 
 
 def mentions(text: str) -> ColumnElement[bool]:
-    """Whether it is part of a delivery id, queue or reason."""
+    """Whether it is part of a delivery id, queue or reason: a walk over everything."""
     columns = (deliveries.c.delivery_id, jobs.c.queue, jobs.c.reason)
     return or_(*(column.contains(text, autoescape=True) for column in columns))
+
+
+def under_way(connection: Connection, queue: str, name: str) -> bool:
+    """Whether what the connection of that name delivered still stands in the queue, cancellations
+    aside: it may bring the order, or may have brought it already."""
+    query = select(jobs.c.id).where(
+        jobs.c.queue == queue,
+        among(jobs.c.state, *STANDING_STATES),
+        jobs.c.connection == name,
+        not_(jobs.c.overtakes),
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def listing(
@@ -206,15 +209,27 @@ def listing(
     text: str | None = None,
     limit: int = 50,
 ) -> list[dict[str, Any]]:
-    """Jobs, newest first: without bodies. `text` is part of a delivery id, queue or reason."""
-    query = LISTED.order_by(jobs.c.id.desc()).limit(limit)
-    if states:
-        query = query.where(jobs.c.state.in_(states))
-    if connection_name:
-        query = query.where(jobs.c.connection == connection_name)
-    if text:
-        query = query.where(mentions(text))
-    return [dict(row) for row in connection.execute(query).mappings()]
+    """Jobs, newest first: without bodies. `text` is what they or their order are called; only
+    where nothing is called that, part of a delivery id, queue or reason."""
+    of = [jobs.c.connection == connection_name] if connection_name else []
+    every = [[*of, jobs.c.state == state] for state in states] or [of]
+    by_state = [[*one, ANY_STATE] if states else one for one in every]
+    if not text:
+        return newest(connection, by_state, limit)
+    named = [[*one, name] for one in every for name in called(connection, text, limit)]
+    parts = [[*one, mentions(text)] for one in by_state]
+    return newest(connection, named, limit) or newest(connection, parts, limit)
+
+
+def newest(
+    connection: Connection, every: Sequence[Sequence[ColumnElement[bool]]], limit: int
+) -> list[dict[str, Any]]:
+    """Of those that meet all of one of the lists of conditions: each finds its own by an index."""
+    found: dict[int, dict[str, Any]] = {}
+    for conditions in every:
+        query = LISTED.where(*conditions).order_by(jobs.c.id.desc()).limit(limit)
+        found |= {row["id"]: dict(row) for row in connection.execute(query).mappings()}
+    return [found[one] for one in sorted(found, reverse=True)[:limit]]
 
 
 def detail(connection: Connection, job_id: int, last: int | None = None) -> dict[str, Any] | None:
@@ -278,11 +293,15 @@ def change(
             awaits=None,
             updated_at=ms(now),
             cleared=to is State.READY,
+            behind=False,
             alarm_at=None if to is State.HELD else jobs.c.alarm_at,  # whoever holds it looks at it
         )
-        .returning(jobs.c.id)
+        .returning(jobs.c.id, jobs.c.queue)
     )
-    return [row[0] for row in connection.execute(changed)]
+    moved = connection.execute(changed).all()
+    for queue in {row[1] for row in moved}:
+        pass_on(connection, queue)
+    return [row[0] for row in moved]
 
 
 def pos_list(connection: Connection) -> list[dict[str, Any]]:

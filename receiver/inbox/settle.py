@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, exists, select, update
+from sqlalchemy import Connection, bindparam, exists, update
 
 from receiver.inbox import articles
 from receiver.inbox.dialect import JOB_COLUMNS
@@ -17,15 +17,16 @@ from receiver.inbox.records import (
     Job,
     Settled,
     Settlement,
+    answering,
     lane,
     ms,
     platform,
     storable,
 )
-from receiver.inbox.sql import insert_many, rows, run
+from receiver.inbox.sql import insert_many, run
 from receiver.inbox.standing import record_order, record_payment, record_payment_reference
 from receiver.inbox.tables import (
-    ATTENTION,
+    ENDED,
     STANDING,
     UNPURGED,
     among,
@@ -36,6 +37,7 @@ from receiver.inbox.tables import (
     orders,
     payment_references,
 )
+from receiver.inbox.turns import pass_on
 from receiver.inbox.verdicts import judge, probe_again
 
 OURS = (
@@ -101,11 +103,10 @@ WAKE_QUEUE = (
 )
 WAKE_SENT = (
     update(jobs)
-    .where(jobs.c.queue == bindparam("of"), ATTENTION, jobs.c.state == "dead", jobs.c.sent)
+    .where(jobs.c.queue == bindparam("of"), ENDED, jobs.c.state == "dead", jobs.c.sent)
     .where(exists().where(deliveries.c.id == jobs.c.delivery, UNPURGED))
     .values(state="ready", due_at=bindparam("now"))
 )
-WAITING_BEHIND = select(jobs.c.id).where(jobs.c.queue == bindparam("of"), STANDING).limit(1)
 
 
 def settle(connection: Connection, job: Job, settlement: Settlement, now: datetime) -> Settled:
@@ -146,8 +147,8 @@ def settle(connection: Connection, job: Job, settlement: Settlement, now: dateti
         probe_again(connection, job.pos, now)
     add_answers(connection, job, settlement.calls, now)
     woken += [look_again(connection, job, settlement, now), len(settlement.calls)]
-    behind = rows(connection, WAITING_BEHIND, of=job.queue)
-    return Settled(ours=True, more=bool(behind) or any(woken))
+    behind = pass_on(connection, job.queue)
+    return Settled(ours=True, more=behind or any(woken))
 
 
 def look_again(connection: Connection, job: Job, settlement: Settlement, now: datetime) -> int:
@@ -203,7 +204,7 @@ def add(
 ) -> None:
     """Answers to the platform, in a queue of their own: they never stand in the POS's way."""
     at, peer = ms(now), platform(of)
-    goes = (of, f"answer {queue}", False, peer, lane(of, peer), "ready", at, at, False, at)
+    goes = (of, answering(queue), False, peer, lane(of, peer), "ready", at, at, False, at)
     insert_many(
         connection,
         jobs,

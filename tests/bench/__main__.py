@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import acknowledging, catalogue, forwarding, keeping, standing
+from tests.bench import acknowledging, catalogue, forwarding, keeping, neighbours, sharing, standing
 from tests.bench.figures import Figure, as_json, table
 from tests.bench.scale import QUICK, Scale
 
 MEASURES: dict[str, Callable[[Scale, Path], Iterator[Figure]]] = {
     "acknowledging": acknowledging.many,
+    "acknowledging_postgresql": acknowledging.many_postgresql,
     "alone": acknowledging.alone,
     "forwarding": forwarding.throughput,
     "delay": forwarding.delay,
@@ -26,15 +27,25 @@ MEASURES: dict[str, Callable[[Scale, Path], Iterator[Figure]]] = {
     "memory": standing.memory,
     "start": standing.cold_start,
 }
+AT_SCALE: dict[str, Callable[[Scale, Path], Iterator[Figure]]] = {
+    "neighbours": neighbours.neighbours,
+    "workers": sharing.throughput,
+    "full_sqlite": keeping.sqlite,
+    "full_postgresql": keeping.postgresql,
+}
+EVERY = MEASURES | AT_SCALE
 
 
 def options(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="receiver bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="less of everything, and less sure")
     parser.add_argument("--json", action="store_true", help="as JSON instead of a table")
+    parser.add_argument(
+        "--scale", action="store_true", help="many workers and a million rows instead: 15 minutes"
+    )
     parser.add_argument("--rows", type=int, help="kept in the full box")
     parser.add_argument("--deliveries", type=int, help="before the memory is read")
-    parser.add_argument("--only", nargs="+", choices=MEASURES, help="these measures alone")
+    parser.add_argument("--only", nargs="+", choices=EVERY, help="these measures alone")
     return parser.parse_args(words)
 
 
@@ -43,6 +54,7 @@ def scaled(chosen: argparse.Namespace) -> Scale:
     return replace(
         base,
         rows=chosen.rows or base.rows,
+        many=chosen.rows or base.many,
         deliveries=chosen.deliveries or base.deliveries,
     )
 
@@ -53,7 +65,7 @@ def measured(names: Sequence[str], scale: Scale) -> Iterator[Figure]:
         started = time.perf_counter()
         tell(f"{name} ... ")
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-            yield from MEASURES[name](scale, Path(folder))
+            yield from EVERY[name](scale, Path(folder))
         tell(f"{time.perf_counter() - started:.0f} s\n")
 
 
@@ -64,7 +76,8 @@ def tell(text: str) -> None:
 
 def main() -> int:
     chosen = options(sys.argv[1:])
-    figures = list(measured(chosen.only or list(MEASURES), scaled(chosen)))
+    names = chosen.only or (AT_SCALE if chosen.scale else MEASURES)
+    figures = list(measured(list(names), scaled(chosen)))
     text = json.dumps(as_json(figures), indent=2) if chosen.json else table(figures)
     sys.stdout.write(f"\n{text}\n")
     return 0

@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from tests.bench import load
+from tests.bench.boxes import boxes
 from tests.bench.figures import MS, Figure, Goal, middle
 from tests.bench.load import Load
 from tests.bench.processes import elsewhere, receiver, stand_in
@@ -17,6 +18,10 @@ from tests.bench.scale import Scale, room
 RATE = Goal(
     name="durable acknowledgement / bare", floor=0.40, aim=0.55, unit="", more_is_better=True
 )
+RATE_POSTGRESQL = Goal(
+    name="the same on PostgreSQL", floor=0.45, aim=0.65, unit="", more_is_better=True
+)
+TAIL_POSTGRESQL = Goal(name="p99 of that", floor=60, aim=25, unit="ms")
 TAIL = Goal(name="p99 of that, 64 connections", floor=60, aim=25, unit="ms")
 ALONE = Goal(name="one connection: p50 minus fsync", floor=1.0, aim=0.5, unit="ms")
 BESIDE = Goal(name="p99 at 500/s, forwarding / not", floor=3.0, aim=1.3, unit="x")
@@ -28,14 +33,26 @@ SYNCS = 200
 
 def many(scale: Scale, folder: Path) -> Iterator[Figure]:
     """Everything on but the worker: verify, dedupe, delivery and job, metrics, logs."""
-    with stand_in("bare", folder) as bare, receiver(folder, "--no-worker") as ours:
+    yield from flooded(scale, folder, None, RATE, TAIL)
+
+
+def many_postgresql(scale: Scale, folder: Path) -> Iterator[Figure]:
+    """The same on a PostgreSQL on this machine."""
+    with boxes("postgresql", folder) as make:
+        yield from flooded(scale, folder, make(), RATE_POSTGRESQL, TAIL_POSTGRESQL)
+
+
+def flooded(
+    scale: Scale, folder: Path, box: str | None, share: Goal, slowest: Goal
+) -> Iterator[Figure]:
+    with stand_in("bare", folder) as bare, receiver(folder, "--no-worker", box=box) as ours:
         ports = (bare.port, ours.port)
         least, kept = elsewhere(load.take_turns, ports, scale.rounds, scale.flood)
     check(kept)
     ratio = middle(k.rate / b.rate for k, b in zip(kept, least, strict=True))
-    yield Figure(RATE, ratio, f"{rate(kept)} of {rate(least)}")
-    p99 = tail(kept)
-    yield Figure(TAIL, p99, f"{p50(kept):.1f} ms p50; bare {p50(least):.1f} and {tail(least):.1f}")
+    yield Figure(share, ratio, f"{rate(kept)} of {rate(least)}")
+    measured = f"{p50(kept):.1f} ms p50; bare {p50(least):.1f} and {tail(least):.1f}"
+    yield Figure(slowest, tail(kept), measured)
 
 
 def alone(scale: Scale, folder: Path) -> Iterator[Figure]:

@@ -1,97 +1,57 @@
-"""What keeping and claiming cost when much is kept already, against an empty box."""
+"""What a full box costs, against an empty one: keeping, claiming, settling, looking things up."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sqlalchemy import Engine, update
-
-from receiver.inbox.claim import claim
-from receiver.inbox.dialect import open_engine, start_checkpoints
-from receiver.inbox.keep import keep_many
-from receiver.inbox.migrate import migrate
-from receiver.inbox.records import Attempt, Settlement, State
-from receiver.inbox.settle import settle
-from receiver.inbox.tables import jobs
-from tests.bench.deliveries import incoming
-from tests.bench.figures import MS, Figure, Goal, middle
+from tests.bench.boxes import NAMES, boxes
+from tests.bench.figures import Figure
+from tests.bench.filling import LOT, Content, fill, settle_down
 from tests.bench.processes import elsewhere
 from tests.bench.scale import Scale
+from tests.bench.turns import BATCH, Took, compare, ratio
 
-KEEP = Goal(name="keep with {rows:,} rows / empty", floor=1.5, aim=1.1, unit="x")
-CLAIM = Goal(name="claim with {rows:,} rows / empty", floor=1.5, aim=1.1, unit="x")
-
-BATCH = 64
+TILLS = 50  # of a full box; each batch is for two of them
 TURNS = 60
-AT_ONCE = 512
-DONE = Settlement(state=State.DONE, attempts=(Attempt("created", ""),))
-
-
-@dataclass(slots=True)
-class Box:
-    engine: Engine
-    keeping: list[float] = field(default_factory=list)  # seconds a batch
-    claiming: list[float] = field(default_factory=list)
+TOLD_EVERY = 20 * LOT
+DONE = {
+    "keep": f"keep {BATCH}",
+    "claim": f"claim {BATCH}",
+    "settle": f"settle {BATCH}",
+    "state": "list by state",
+    "name": "find by an order's id",
+    "payment": "order by a payment's reference",
+}
 
 
 def growth(scale: Scale, folder: Path) -> Iterator[Figure]:
-    empty, full = elsewhere(compare, folder, scale.rows)
-    for goal, place in ((KEEP, 0), (CLAIM, 1)):
-        few, many = empty[place] * MS, full[place] * MS
-        named = Goal(
-            name=goal.name.format(rows=scale.rows), floor=goal.floor, aim=goal.aim, unit="x"
-        )
-        yield Figure(named, many / few, f"{many:.2f} ms and {few:.2f} ms for {BATCH}")
+    return grown("sqlite", scale.rows, folder)
 
 
-def compare(folder: Path, rows: int) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Median seconds to keep and to claim a batch: in an empty box, in a full one."""
-    urls = [f"sqlite:///{folder / name}.db" for name in ("empty", "full")]
-    for url in urls:
-        migrate(url)
-    stops = [start_checkpoints(url) for url in urls]
-    empty, full = (Box(open_engine(url, writes=True)) for url in urls)
-    fill(full.engine, rows)
-    for _ in range(TURNS):
-        turn(empty)
-        turn(full)
-    for box, stop in zip((empty, full), stops, strict=True):
-        box.engine.dispose()
-        stop()
-    return medians(empty), medians(full)
+def sqlite(scale: Scale, folder: Path) -> Iterator[Figure]:
+    return grown("sqlite", scale.many, folder)
 
 
-def medians(box: Box) -> tuple[float, float]:
-    return middle(box.keeping), middle(box.claiming)
+def postgresql(scale: Scale, folder: Path) -> Iterator[Figure]:
+    return grown("postgresql", scale.many, folder)
 
 
-def turn(box: Box) -> None:
-    """Keeps a batch, claims it and settles it, each in a transaction of its own."""
-    batch = incoming(BATCH)
-    start = time.perf_counter()
-    with box.engine.begin() as connection:
-        keep_many(connection, batch)
-    kept = time.perf_counter()
-    now = datetime.now(UTC)
-    with box.engine.begin() as connection:
-        mine, _ = claim(connection, worker="bench", limit=BATCH, now=now)
-    box.keeping.append(kept - start)
-    box.claiming.append(time.perf_counter() - kept)
-    with box.engine.begin() as connection:
-        for job in mine:
-            settle(connection, job, DONE, now)
+def grown(engine: str, rows: int, folder: Path) -> Iterator[Figure]:
+    content = Content(kept=rows, open=rows // 10, queues=rows // 100, tills=TILLS)
+    with boxes(engine, folder) as make:
+        empty, full = elsewhere(filled, make(), make(), content)
+    for name, said in DONE.items():
+        yield ratio(f"{said}: {rows:,} kept / empty, {NAMES[engine]}", empty[name], full[name])
 
 
-def fill(engine: Engine, rows: int) -> None:
-    """With what was kept and done before."""
-    for start in range(0, rows, AT_ONCE):
-        batch = incoming(min(AT_ONCE, rows - start))
-        with engine.begin() as connection:
-            keep_many(connection, batch)
-            connection.execute(
-                update(jobs).where(jobs.c.state == "ready").values(state=str(State.DONE))
-            )
+def filled(empty: str, full: str, content: Content) -> Sequence[Took]:
+    def tell(done: int) -> None:
+        if not done % TOLD_EVERY:
+            sys.stderr.write(f"{done:,} ... ")
+            sys.stderr.flush()
+
+    fill(full, content, tell)
+    settle_down(full)
+    return compare([empty, full], TURNS, tills=(0, 1))

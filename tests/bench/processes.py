@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
@@ -60,51 +60,66 @@ class Server:
 
 
 @contextmanager
-def receiver(folder: Path, *options: str, till: int = 9) -> Iterator[Server]:
-    """`receiver serve` on a box in `folder`, as an operator would start it. Its log is a file."""
+def receiver(
+    folder: Path, *options: str, till: int = 9, box: str | None = None
+) -> Iterator[Server]:
+    """`receiver serve` on a box in `folder` or on that one, as an operator would start it. Its log
+    is a file."""
     port = free_port()
+    settings = {**set_up(folder, till, box), "HOST": "127.0.0.1", "PORT": str(port)}
+    words, log = ("receiver", "serve", *options), folder / "receiver.log"
+    with started(*words, log=log, settings=settings) as process:
+        yield ready(process, port, log)
+
+
+@contextmanager
+def workers(folder: Path, count: int, *, till: int, box: str) -> Iterator[None]:
+    """So many `receiver worker` on one box."""
+    with ExitStack() as stack:
+        for number in range(count):
+            log = folder / f"worker{number}.log"
+            stack.enter_context(
+                started("receiver", "worker", log=log, settings=set_up(folder, till, box))
+            )
+        yield
+
+
+def set_up(folder: Path, till: int, box: str | None) -> Mapping[str, str]:
     config = folder / "receiver.toml"
     config.write_text(TOML.format(till=till))
-    settings = {
+    return {
         "RECEIVER_CONFIG": str(config),
-        "DATABASE_URL": f"sqlite:///{folder / 'box.db'}",
-        "HOST": "127.0.0.1",
-        "PORT": str(port),
+        "DATABASE_URL": (box or f"sqlite:///{folder / 'box.db'}").replace("+psycopg", ""),
         "SECRET_KEY": "k" * 32,
         "LOG_LEVEL": "info",
         "BENCH_SECRET": SECRET,
         "BENCH_TILL_KEY": "bench",
     }
-    with running("receiver", "serve", *options, port=port, folder=folder, settings=settings) as it:
-        yield it
 
 
 @contextmanager
 def stand_in(app: str, folder: Path) -> Iterator[Server]:
     """One of the apps in `servers`."""
-    port = free_port()
-    with running("tests.bench.servers", app, str(port), port=port, folder=folder) as it:
-        yield it
+    port, log = free_port(), folder / f"{app}.log"
+    with started("tests.bench.servers", app, str(port), log=log, settings={}) as process:
+        yield ready(process, port, log)
 
 
 @contextmanager
-def running(
-    module: str, *words: str, port: int, folder: Path, settings: Mapping[str, str] | None = None
-) -> Iterator[Server]:
-    """`python -m module words`, once it is ready. Ended by its id."""
-    log = folder / f"{module}.log"
-    started = time.perf_counter()
+def started(
+    module: str, *words: str, log: Path, settings: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """`python -m module words`. Ended by its id."""
     with log.open("ab") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", module, *words],
-            env={**without_settings(), **(settings or {})},
+            env={**without_settings(), **settings},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
         )
     try:
-        wait_until_ready(process, port, started, log)
-        yield Server(process, port, time.perf_counter() - started)
+        yield process
     finally:
         end(process)
 
@@ -115,13 +130,14 @@ def without_settings() -> dict[str, str]:
     return {name: text for name, text in os.environ.items() if name.startswith(kept)}
 
 
-def wait_until_ready(
-    process: subprocess.Popen[bytes], port: int, started: float, log: Path
-) -> None:
+def ready(process: subprocess.Popen[bytes], port: int, log: Path) -> Server:
+    """Once it is."""
+    begun = time.perf_counter()
     while not is_ready(port):
-        if process.poll() is not None or time.perf_counter() - started > START_SECONDS:
+        if process.poll() is not None or time.perf_counter() - begun > START_SECONDS:
             raise RuntimeError(f"{process.args!r} did not start:\n{log.read_text()[-2000:]}")
         time.sleep(LOOK_SECONDS)
+    return Server(process, port, time.perf_counter() - begun)
 
 
 def is_ready(port: int) -> bool:

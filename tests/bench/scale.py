@@ -15,6 +15,8 @@ class Scale:
     light_seconds: float = 12.0  # of 20 deliveries a second
     beside_seconds: float = 5.0  # a round of 500 deliveries a second
     rows: int = 100_000  # kept in the full box
+    many: int = 1_000_000  # kept in the really full ones, and a tenth of it open
+    neighbours: int = 10_000  # jobs of one queue, or for one POS
     articles: int = 20_000  # of one POS
     deliveries: int = 20_000  # before the memory is read
     starts: int = 3
@@ -27,6 +29,8 @@ QUICK = Scale(
     light_seconds=4.0,
     beside_seconds=2.0,
     rows=20_000,
+    many=50_000,
+    neighbours=2_000,
     articles=5_000,
     deliveries=4_000,
     starts=1,

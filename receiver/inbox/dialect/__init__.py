@@ -32,6 +32,8 @@ __all__ = [
 class Dialect(Protocol):
     """What a module for an engine has."""
 
+    MOST_AT_ONCE: int
+
     def open_engine(self, url: str, *, writes: bool) -> Engine: ...
     def keep(self, connection: Connection, batch: Sequence[Incoming], /) -> Sequence[bool]: ...
     def free_queues(self, connection: Connection, queues: Sequence[str], /) -> Sequence[str]: ...
@@ -58,6 +60,11 @@ def of(connection: Connection) -> Dialect:
 def open_engine(url: str, *, writes: bool) -> Engine:
     """An engine for one lane: one connection, kept. Not to be written with unless it `writes`."""
     return at(url).open_engine(url, writes=writes)
+
+
+def most_at_once(engine: Engine | Connection) -> int:
+    """How many deliveries one transaction may keep at most, and how many jobs it may claim."""
+    return DIALECTS[engine.dialect.name].MOST_AT_ONCE
 
 
 def keep(connection: Connection, batch: Sequence[Incoming]) -> Sequence[bool]:

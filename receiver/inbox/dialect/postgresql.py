@@ -12,6 +12,10 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, exc
 from receiver.inbox.dialect.common import cursor
 from receiver.inbox.records import Incoming
 
+MOST_AT_ONCE = 64
+"""Queues locked to keep in them, and as many to claim from them. The server has room for so many
+locks for each connection that it allows (max_locks_per_transaction), and a process has two: however
+many processes there are, the connections run out before the locks do."""
 UNUSED_SECONDS = 5.0  # a connection unused for longer is asked whether it still is one
 HOLD_PATIENCE = 10_000  # ms to wait for those who are writing
 KEPT, CLAIMED, MIGRATED = range(1, 4)  # what an advisory lock is about

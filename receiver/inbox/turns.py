@@ -1,0 +1,91 @@
+"""Whose turn it is: of one queue one job runs at a time, in order of arrival.
+
+A job may run when nothing else of its queue is running and nothing before it in its queue is
+still open; a cancellation need not wait for what is merely open.
+
+Who claims and comes upon a job whose turn it is not marks it, so that it is passed over only once,
+however many there are of its queue. Who settles takes the mark off the next. But of two that are
+at it at the same moment neither sees what the other does, so a mark may outlast its reason: those
+are looked for now and then. A mark that is missing costs nothing but time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Update,
+    and_,
+    bindparam,
+    false,
+    not_,
+    or_,
+    select,
+    true,
+    update,
+)
+
+from receiver.inbox.sql import rows, run
+from receiver.inbox.tables import READY, STANDING, STANDING_STATES, among, jobs
+
+other = jobs.alias("other")
+AHEAD = select(other.c.id).where(
+    other.c.queue == jobs.c.queue,
+    other.c.id < jobs.c.id,
+    among(other.c.state, *STANDING_STATES),
+)
+BUSY = select(other.c.id).where(other.c.queue == jobs.c.queue, among(other.c.state, "running"))
+"""LIMIT 1, here and below, where EXISTS would do: PostgreSQL turns that into a walk over the whole
+table, to hash it, whenever it takes the table for small."""
+IS_AHEAD, IS_BUSY = (
+    found.limit(1).correlate(jobs).scalar_subquery().is_not(None) for found in (AHEAD, BUSY)
+)
+IN_THE_WAY = or_(and_(not_(jobs.c.overtakes), IS_AHEAD), IS_BUSY)
+
+UNMARKED = and_(READY, jobs.c.behind == false())
+FIRST = (
+    select(jobs.c.id, jobs.c.behind)
+    .where(jobs.c.queue == bindparam("of"), STANDING)
+    .order_by(jobs.c.id)
+    .limit(1)
+)
+OUTLASTED = (
+    update(jobs).where(READY, jobs.c.behind == true(), not_(IN_THE_WAY)).values(behind=False)
+)
+
+
+@cache
+def marking(count: int, behind: bool) -> Update:
+    return update(jobs).where(one_of(count)).values(behind=behind)
+
+
+def mark(connection: Connection, ids: Sequence[int], *, behind: bool = True) -> None:
+    if ids:
+        values = named(ids)
+        run(connection, marking(len(values), behind), **values)
+
+
+def pass_on(connection: Connection, queue: str) -> bool:
+    """Whether anything is left in the queue; if so, the first of it is not behind another."""
+    for first, behind in rows(connection, FIRST, of=queue):
+        mark(connection, [first] if behind else [], behind=False)
+        return True
+    return False
+
+
+def look_through(connection: Connection) -> None:
+    """Takes off the marks that have outlasted their reason."""
+    run(connection, OUTLASTED)
+
+
+def one_of(count: int) -> ColumnElement[bool]:
+    return jobs.c.id.in_([bindparam(f"id{place}", type_=jobs.c.id.type) for place in range(count)])
+
+
+def named(ids: Sequence[int]) -> Mapping[str, int]:
+    """As many as the next power of two, so that there are few statements to compile."""
+    padded = [*ids, *[ids[-1]] * ((1 << (len(ids) - 1).bit_length()) - len(ids))]
+    return {f"id{place}": number for place, number in enumerate(padded)}

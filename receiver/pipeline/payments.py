@@ -71,7 +71,7 @@ async def nameless(update: PaymentUpdate, job: Job, tools: Tools) -> Settlement:
     if until is None:
         raise Held(f"payment {', '.join(update.payment_ids)} names no order that we know")
     reason = "no event has named the order of this payment yet"
-    return waits(job, reason, update.payment_ids[0], until=until)
+    return waits(job, reason, update.payment_ids[0], until=until, now=tools.clock())
 
 
 async def may_come_until(job: Job, tools: Tools) -> datetime | None:
@@ -87,12 +87,17 @@ async def may_come_until(job: Job, tools: Tools) -> datetime | None:
     return now + LOOK_SOON if behind else None
 
 
-def waits(job: Job, reason: str, reference: str, *, until: datetime) -> Settlement:
-    """Until then, or until an order or payment called `reference` is recorded."""
+def waits(job: Job, reason: str, reference: str, *, until: datetime, now: datetime) -> Settlement:
+    """Until then, or until an order or payment called `reference` is recorded.
+
+    But it looks again after a second, and then whenever it has waited for twice as long: of two
+    processes that settle at the same moment, the order in one and this in the other, neither sees
+    what the other does, and nobody is woken.
+    """
     return Settlement(
         state=State.WAITING,
         reason=reason,
-        due_at=until,
+        due_at=min(until, now + max(now - job.since, LOOK_SOON)),
         failures=job.failures,
         sent=job.sent,
         awaits=reference,
@@ -105,7 +110,8 @@ async def unknown(
     """An order we have not seen: it may come, or the shop sent it to OktoPOS itself."""
     until = await may_come_until(job, tools)
     if until is not None:
-        return waits(job, f"order {reference} is not known yet", reference, until=until)
+        reason = f"order {reference} is not known yet"
+        return waits(job, reason, reference, until=until, now=tools.clock())
     if connection.adapter.kind == "orders":  # whoever brings the orders: OktoPOS has none either
         return unchanged(f"order {reference} never came")
     if connection.unknown_order == "hold":
@@ -129,9 +135,10 @@ async def of_order(
         raise Refused(f"its order {order.order_id} was refused by OktoPOS")
     if await on_its_way(order, job, tools):
         reason = f"order {order.order_id} is on its way"
-        if given_up(job.since, tools.clock()):
+        now = tools.clock()
+        if given_up(job.since, now):
             raise Held(f"{reason} for a day now: see what became of it")
-        return waits(job, reason, reference, until=tools.clock() + LOOK_AGAIN)
+        return waits(job, reason, reference, until=now + LOOK_AGAIN, now=now)
     if order.total is None:  # there is nothing at OktoPOS to pay
         return unchanged(f"order {order.order_id} was canceled before it was created")
     if job.queue != order.order_id and not await in_queue_of_an_order(job, tools):

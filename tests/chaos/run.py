@@ -29,6 +29,7 @@ from tests.chaos.history import History, dump, gathered, in_box
 from tests.chaos.judge import OVER, Verdict, judge
 from tests.chaos.plan import Life, lives
 from tests.chaos.senders import Senders, new_client
+from tests.running import NO_TLS
 
 ORDERS_A_SECOND = 6.0
 CALM_SECONDS = 52.0  # at most after the last fault, until all is acknowledged and the box is empty
@@ -99,8 +100,8 @@ async def scene(
     apis = dict(stand_ins(planned))
     async with (
         serving(together(apis, create_sandbox())) as url,
-        httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as till,
-        httpx.AsyncClient(base_url=f"{url}/uber_eats", trust_env=False, timeout=30) as uber,
+        director(url) as till,
+        director(f"{url}/uber_eats") as uber,
         new_client() as client,
         started(box.parts, settings(url, box.url, apis), folder) as fleet,
     ):
@@ -108,6 +109,14 @@ async def scene(
         await fleet.ready()
         webs = [web.url for web in fleet.webs]
         yield Scene(Stage(box, fleet, till, uber), Senders(webs, seed, client))
+
+
+def director(url: str) -> httpx.AsyncClient:
+    """Each call on a connection of its own: a kept one may just be closed by the other side."""
+    limits = httpx.Limits(max_keepalive_connections=0)
+    return httpx.AsyncClient(
+        base_url=url, trust_env=False, verify=NO_TLS, timeout=30, limits=limits
+    )
 
 
 def stand_ins(planned: Sequence[Life]) -> Iterator[tuple[str, StandIn]]:

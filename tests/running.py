@@ -14,7 +14,7 @@ import httpx
 from starlette.types import ASGIApp
 
 from receiver import console
-from receiver.inbox import Inbox, open_inbox, search
+from receiver.inbox import Inbox, listing, open_inbox
 from receiver.sandbox import create_platform, create_sandbox
 from receiver.serve import create_tools, working
 from receiver.serving import serving
@@ -85,10 +85,10 @@ class Line:
         return int((await self.jobs(limit=1))[0]["id"])
 
     async def jobs(self, **filters: Any) -> list[Json]:
-        return await self.inbox.read(lambda box: search.listing(box, **filters))
+        return await self.inbox.read(lambda box: listing.page(box, **filters))
 
     async def job(self, job_id: int) -> Json:
-        found = await self.inbox.read(lambda box: search.detail(box, job_id))
+        found = await self.inbox.read(lambda box: listing.detail(box, job_id))
         assert found is not None
         return found
 

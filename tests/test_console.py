@@ -12,7 +12,7 @@ from adapters.contract import Delivery
 from receiver.articles import Chosen
 from receiver.console import deliveries, remedies
 from receiver.console.bodies import LONGEST, shown
-from receiver.inbox import articles, operate, quarantine, search
+from receiver.inbox import articles, listing, operate, quarantine
 from tests.commands import delivery as signed_delivery
 from tests.consoles import SOLD, STRANGE, Operator, operating, operating_with_platform
 from tests.databases import sqlite_only
@@ -46,7 +46,7 @@ async def states(operator: Operator) -> dict[int, str]:
 
 
 async def pos(operator: Operator, name: str = "mitte") -> Json:
-    rows = await operator.run.inbox.read(search.pos_list)
+    rows = await operator.run.inbox.read(listing.pos_list)
     return next((row for row in rows if row["pos"] == name), {"paused": None})
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.contract import Delivery
-from receiver.inbox import claim, lease, operate, polls, search
+from receiver.inbox import claim, lease, listing, operate, polls, search
 from receiver.inbox.records import (
     Attempt,
     Incoming,
@@ -718,10 +718,10 @@ def test_counts_and_listing(box: Box) -> None:
     first, second, *_ = box.claim(limit=3)
     box.settle(first)
     box.settle(second, replace(HELD, reason="100% sure"))
-    assert box.do(search.counts) == {"held": 1, "running": 1, "ready": 1}
+    assert box.do(listing.counts) == {"held": 1, "running": 1, "ready": 1}
 
     def listed(**filters: Any) -> list[str]:
-        return [row["delivery_id"] for row in box.do(lambda at: search.listing(at, **filters))]
+        return [row["delivery_id"] for row in box.do(lambda at: listing.page(at, **filters))]
 
     assert listed() == ["d3", "d2", "d1", "d0"]
     assert listed(limit=1) == ["d3"]

@@ -16,7 +16,7 @@ from sqlalchemy import event
 
 from adapters.contract import Reason
 from receiver import metrics, worker
-from receiver.inbox import operate, search
+from receiver.inbox import listing, operate
 from receiver.pipeline import ready
 from receiver.pipeline.withdrawing import Withdrawn, withdraw
 from receiver.serve import create_tools, working
@@ -46,7 +46,7 @@ async def answers(run: Line, *states: str) -> list[Json]:
 
 
 async def peers(run: Line) -> dict[str, Json]:
-    return {row["pos"]: row for row in await run.inbox.read(search.pos_list)}
+    return {row["pos"]: row for row in await run.inbox.read(listing.pos_list)}
 
 
 async def paused(run: Line) -> set[str]:

@@ -22,7 +22,7 @@ from receiver.cli.shown import (
     utc,
     with_times,
 )
-from receiver.inbox import operate, search
+from receiver.inbox import listing, operate, search
 from receiver.inbox.records import State
 from receiver.inbox.tables import NEVER, OPEN_STATES
 from receiver.pipeline.tools import now
@@ -60,7 +60,7 @@ def list_(
 ) -> None:
     """The newest deliveries, and answers to platforms, without their bodies."""
     with box() as opened:
-        found = search.listing(
+        found = listing.page(
             opened, states=state or (), connection_name=connection, text=text, limit=limit
         )
     if as_json:
@@ -92,7 +92,7 @@ def show(
 ) -> None:
     """One delivery with all its attempts and the peers' whole answers."""
     with box() as opened:
-        found = search.detail(opened, job)
+        found = listing.detail(opened, job)
         request = search.request_of(opened, job) if body else None
     if found is None:
         raise Failure(f"there is no job {job}; receiver deliveries list shows which there are")

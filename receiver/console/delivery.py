@@ -18,7 +18,7 @@ from receiver.console.bodies import shown
 from receiver.console.parts import HOME, Asked
 from receiver.console.parts import missing as not_there
 from receiver.console.remedies import remedy
-from receiver.inbox import desk, operate, search
+from receiver.inbox import desk, listing, operate, search
 from receiver.inbox.articles import AWAITED
 from receiver.inbox.nearest import Near, nearest
 from receiver.inbox.records import OrderRecord
@@ -41,7 +41,7 @@ class Seen:
 
 
 def see(box: Box, asked: Asked) -> Seen | None:
-    job = search.detail(box, asked.id(), STEPS)
+    job = listing.detail(box, asked.id(), STEPS)
     if job is None:
         return None
     return Seen(
@@ -94,7 +94,7 @@ async def confirm(asked: Asked) -> Response:
     do, console = asked.path["do"], asked.console
     if do not in FINAL:
         raise HTTPException(404)
-    job = await console.read(partial(search.detail, job_id=asked.id(), last=0)) or not_there()
+    job = await console.read(partial(listing.detail, job_id=asked.id(), last=0)) or not_there()
     look = partial(
         plans,
         settings=console.settings,

@@ -43,7 +43,7 @@ BY_STATE: Mapping[str, str] = {
 
 
 def remedy(job: Mapping[str, Any]) -> str | None:
-    """None where nothing need be done. `job` as `search.detail` has it."""
+    """None where nothing need be done. `job` as `listing.detail` has it."""
     if job["state"] not in BY_STATE:
         return None
     if job["attempts"] and job["attempts"][-1]["outcome"] == "unreadable":

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
-from receiver.inbox import operate, quarantine, search
+from receiver.inbox import listing, operate, quarantine
 from receiver.inbox.records import ms
 from receiver.inbox.tables import (
     ATTENTION,
@@ -60,7 +60,7 @@ class Glance:
 def glance(box: Connection, names: Sequence[str], now: datetime, most_urgent: int) -> Glance:
     return Glance(
         peers=operate.pos_overview(box, names),
-        counts=search.counts(box),
+        counts=listing.counts(box),
         dead=count_dead(box),
         urgent=urgent(box, now, most_urgent),
         quarantined=quarantine.count(box),
@@ -75,7 +75,7 @@ def count_dead(box: Connection) -> int:
 def urgent(box: Connection, now: datetime, limit: int) -> list[dict[str, Any]]:
     """What may miss its deadline: what still can be helped first, then what has missed it."""
     left = jobs.c.deadline - ms(now)
-    query = search.LISTED.add_columns(jobs.c.deadline, jobs.c.at_risk).where(WAITED_FOR)
+    query = listing.LISTED.add_columns(jobs.c.deadline, jobs.c.at_risk).where(WAITED_FOR)
     soonest = query.order_by(left < 0, func.abs(left), jobs.c.id).limit(limit)
     return [dict(row) for row in box.execute(soonest).mappings()]
 
@@ -98,7 +98,7 @@ def page(box: Connection, wanted: Wanted, limit: int) -> tuple[list[dict[str, An
 
 
 def narrowed(box: Connection, wanted: Wanted) -> Select[Any]:
-    query = search.LISTED
+    query = listing.LISTED
     if wanted.needs_you:
         query = query.where(NEEDS_YOU)
     if wanted.state:
@@ -109,7 +109,7 @@ def narrowed(box: Connection, wanted: Wanted) -> Select[Any]:
         query = query.where(jobs.c.pos == wanted.pos)
     if wanted.text:
         query = query.where(
-            or_(search.mentions(wanted.text), jobs.c.queue.in_(called(box, wanted.text)))
+            or_(listing.mentions(wanted.text), jobs.c.queue.in_(called(box, wanted.text)))
         )
     return query
 
@@ -126,5 +126,5 @@ def newest(box: Connection) -> int:
 
 def beside(box: Connection, delivery: int, limit: int) -> list[dict[str, Any]]:
     """The jobs of one delivery: itself, answers to its platform, what an operator wanted done."""
-    query = search.LISTED.where(deliveries.c.id == delivery).order_by(jobs.c.id).limit(limit)
+    query = listing.LISTED.where(deliveries.c.id == delivery).order_by(jobs.c.id).limit(limit)
     return [dict(row) for row in box.execute(query).mappings()]

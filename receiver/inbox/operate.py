@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 from sqlalchemy import Connection, func, select, update
 
 from adapters.contract import nothing
-from receiver.inbox import search
+from receiver.inbox import listing, search
 from receiver.inbox.dialect import JOB_COLUMNS
 from receiver.inbox.keep import until
 from receiver.inbox.records import OrderRecord, State, lane, ms, platform
@@ -142,7 +142,7 @@ def peers(settings: Settings) -> list[str]:
 
 def pos_overview(connection: Connection, names: Sequence[str]) -> list[dict[str, Any]]:
     """Each POS by name: open or why not, and how many jobs wait for it."""
-    states = {row["pos"]: row for row in search.pos_list(connection)}
+    states = {row["pos"]: row for row in listing.pos_list(connection)}
     query = (
         select(jobs.c.pos, func.count())
         .where(STANDING, among(jobs.c.state, *OPEN_STATES), jobs.c.pos.in_(names))

@@ -7,23 +7,19 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     RowMapping,
     exists,
     func,
     not_,
-    or_,
     select,
     update,
 )
 
 from adapters.contract import Delivery
 from receiver.inbox.made import delivery
-from receiver.inbox.named import called
 from receiver.inbox.records import OrderRecord, PaymentRecord, State, moment, ms, storable
 from receiver.inbox.tables import (
-    ANY_STATE,
     ENDED,
     READY,
     RUNNING,
@@ -31,14 +27,12 @@ from receiver.inbox.tables import (
     STANDING_STATES,
     UNPURGED,
     among,
-    attempts,
     deliveries,
     jobs,
     order_references,
     orders,
     payment_references,
     payments,
-    pos_states,
 )
 from receiver.inbox.turns import pass_on
 
@@ -167,28 +161,6 @@ def unseen(connection: Connection, until: datetime) -> bool:
     return any(connection.execute(query.limit(1)).first() for query in by_index)
 
 
-LISTED = select(
-    jobs.c.id,
-    jobs.c.connection,
-    deliveries.c.delivery_id,
-    jobs.c.queue,
-    jobs.c.pos,
-    jobs.c.state,
-    jobs.c.reason,
-    jobs.c.due_at,
-    jobs.c.failures,
-    deliveries.c.received_at,
-    deliveries.c.arrivals,
-    jobs.c.pos.startswith("@").label("answer"),
-).join(deliveries, deliveries.c.id == jobs.c.delivery)
-
-
-def mentions(text: str) -> ColumnElement[bool]:
-    """Whether it is part of a delivery id, queue or reason: a walk over everything."""
-    columns = (deliveries.c.delivery_id, jobs.c.queue, jobs.c.reason)
-    return or_(*(column.contains(text, autoescape=True) for column in columns))
-
-
 def under_way(connection: Connection, queue: str, name: str) -> bool:
     """Whether what the connection of that name delivered still stands in the queue, cancellations
     aside: it may bring the order, or may have brought it already."""
@@ -199,52 +171,6 @@ def under_way(connection: Connection, queue: str, name: str) -> bool:
         not_(jobs.c.overtakes),
     )
     return connection.execute(query.limit(1)).first() is not None
-
-
-def listing(
-    connection: Connection,
-    *,
-    states: Sequence[str] = (),
-    connection_name: str | None = None,
-    text: str | None = None,
-    limit: int = 50,
-) -> list[dict[str, Any]]:
-    """Jobs, newest first: without bodies. `text` is what they or their order are called; only
-    where nothing is called that, part of a delivery id, queue or reason."""
-    of = [jobs.c.connection == connection_name] if connection_name else []
-    every = [[*of, jobs.c.state == state] for state in states] or [of]
-    by_state = [[*one, ANY_STATE] if states else one for one in every]
-    if not text:
-        return newest(connection, by_state, limit)
-    named = [[*one, name] for one in every for name in called(connection, text, limit)]
-    parts = [[*one, mentions(text)] for one in by_state]
-    return newest(connection, named, limit) or newest(connection, parts, limit)
-
-
-def newest(
-    connection: Connection, every: Sequence[Sequence[ColumnElement[bool]]], limit: int
-) -> list[dict[str, Any]]:
-    """Of those that meet all of one of the lists of conditions: each finds its own by an index."""
-    found: dict[int, dict[str, Any]] = {}
-    for conditions in every:
-        query = LISTED.where(*conditions).order_by(jobs.c.id.desc()).limit(limit)
-        found |= {row["id"]: dict(row) for row in connection.execute(query).mappings()}
-    return [found[one] for one in sorted(found, reverse=True)[:limit]]
-
-
-def detail(connection: Connection, job_id: int, last: int | None = None) -> dict[str, Any] | None:
-    """One job with its delivery and its attempts, all or the `last` ones, oldest first."""
-    names = ("delivery_id", "received_at", "arrivals", "purged_at")
-    query = select(jobs, *(deliveries.c[name] for name in names))
-    found = connection.execute(
-        query.join(deliveries, deliveries.c.id == jobs.c.delivery).where(jobs.c.id == job_id)
-    )
-    row = found.mappings().first()
-    if row is None:
-        return None
-    mine = select(attempts).where(attempts.c.job == job_id).order_by(attempts.c.id.desc())
-    steps = connection.execute(mine.limit(last)).mappings().all()
-    return {**row, "attempts": [dict(step) for step in reversed(steps)]}
 
 
 def request_of(connection: Connection, job_id: int) -> tuple[str, Any] | None:
@@ -265,16 +191,6 @@ def orders_between(
         orders.c.total.is_not(None),
     )
     return [dict(row) for row in connection.execute(query.order_by(orders.c.created_at)).mappings()]
-
-
-def counts(connection: Connection) -> dict[str, int]:
-    """How many jobs are in each state that is not the end."""
-    query = (
-        select(jobs.c.state, func.count())
-        .where(among(jobs.c.state, *STANDING_STATES))
-        .group_by(jobs.c.state)
-    )
-    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def change(
@@ -302,7 +218,3 @@ def change(
     for queue in {row[1] for row in moved}:
         pass_on(connection, queue)
     return [row[0] for row in moved]
-
-
-def pos_list(connection: Connection) -> list[dict[str, Any]]:
-    return [dict(row) for row in connection.execute(select(pos_states)).mappings()]

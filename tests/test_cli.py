@@ -351,7 +351,7 @@ EVERY = ["ready", "running", "done", "ignored", "waiting", "held", "dead"]
     [
         ("replay", ["ready", "done", "ignored", "waiting", "held", "dead"], "ready"),
         ("hold", ["ready", "waiting"], "held"),
-        ("discard", ["ready", "waiting", "held"], "dead"),
+        ("discard", ["ready", "waiting", "held", "dead"], "dead"),
     ],
 )
 def test_by_hand(action: str, allowed: list[str], to: str, at_desk: Desk) -> None:

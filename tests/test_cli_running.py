@@ -398,11 +398,17 @@ async def test_demo_table(tmp_path: Path) -> None:
 async def test_demo_stays_up_until_told(tmp_path: Path) -> None:
     with process([*MODULE, "demo", "--json"], tmp_path, {}) as running:
         assert running.stderr is not None
-        shown = await asyncio.to_thread(running.stderr.readline)
-        while not shown.startswith("OktoPOS"):
-            shown = await asyncio.to_thread(running.stderr.readline)
+        shown: dict[str, list[str]] = {}
+        while "OktoPOS" not in shown:
+            name, *rest = (await asyncio.to_thread(running.stderr.readline)).split() or [""]
+            shown[name] = rest
         async with httpx.AsyncClient(trust_env=False) as web:
-            assert len((await web.get(shown.split()[1])).json()) > 0
+            assert len((await web.get(shown["OktoPOS"][0])).json()) > 0
+            console, _, password = shown["console"]
+            origin = {"origin": console.removesuffix("/console")}
+            form = {"password": password}
+            await web.post(f"{console}/sign-in", data=form, headers=origin)
+            assert "Nothing needs you" in (await web.get(console)).text
         running.send_signal(signal.SIGINT)
         code, out, _ = await asyncio.to_thread(ended, running)
     assert code == 0

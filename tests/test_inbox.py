@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.contract import Delivery
-from receiver.inbox import claim, lease, operate, polls, search
+from receiver.inbox import claim, lease, listing, operate, polls, search
 from receiver.inbox.records import (
     Attempt,
     Incoming,
@@ -123,7 +123,7 @@ def test_one_of_a_queue_at_a_time_in_order_of_arrival(box: Box) -> None:
         assert running.delivery_row == expected
 
 
-@pytest.mark.parametrize("state", [State.READY, State.WAITING, State.HELD])
+@pytest.mark.parametrize("state", [State.WAITING, State.HELD])
 def test_what_stands_before_it_must_end_first(box: Box, state: State) -> None:
     box.keep(incoming("d1", "a"), incoming("d2", "a"), incoming("d3", "b"))
     first, other = box.claim()
@@ -250,7 +250,8 @@ def test_a_deadline_stays_unless_another_is_known(box: Box) -> None:
 
 
 def test_what_is_not_due_is_not_claimed(box: Box) -> None:
-    box.keep(incoming("d1", at=later(milliseconds=1)))
+    box.keep(incoming("d1"))
+    box.settle(box.one(), waiting(0.001))
     assert box.claim() == []
     assert queues(box.claim(now=later(milliseconds=1))) == ["d1"]
 
@@ -717,10 +718,10 @@ def test_counts_and_listing(box: Box) -> None:
     first, second, *_ = box.claim(limit=3)
     box.settle(first)
     box.settle(second, replace(HELD, reason="100% sure"))
-    assert box.do(search.counts) == {"held": 1, "running": 1, "ready": 1}
+    assert box.do(listing.counts) == {"held": 1, "running": 1, "ready": 1}
 
     def listed(**filters: Any) -> list[str]:
-        return [row["delivery_id"] for row in box.do(lambda at: search.listing(at, **filters))]
+        return [row["delivery_id"] for row in box.do(lambda at: listing.page(at, **filters))]
 
     assert listed() == ["d3", "d2", "d1", "d0"]
     assert listed(limit=1) == ["d3"]

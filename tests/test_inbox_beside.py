@@ -78,7 +78,8 @@ def test_a_cancellation_is_not_claimed_beside_its_order(box: Box, other: Box) ->
 def test_nor_when_its_order_was_claimed_between_finding_and_taking(
     box: Box, other: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    box.keep(incoming("order", "a", at=later(seconds=10)))
+    box.keep(incoming("order", "a"))
+    box.settle(box.one(), Settlement(state=State.WAITING, due_at=later(seconds=10)))
     box.keep(incoming("cancel", "a", overtakes=True))
     really = dialect.free_queues
 

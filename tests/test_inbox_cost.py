@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection
 
 from receiver.articles import MATCH, Match
-from receiver.inbox import articles, lease, operate, search, verdicts
+from receiver.inbox import articles, lease, listing, operate, search, verdicts
 from receiver.inbox.dialect import open_engine
 from receiver.inbox.records import Attempt, PosVerdict, Settlement, State
 from tests.box import (
@@ -119,13 +119,13 @@ def everything_once(box: Box) -> None:
     box.do(lambda at: search.payment_reference(at, "plain", ["pi_1", "ch_1"]))
     box.do(lambda at: search.unseen(at, NOW))
     for state in State:
-        box.do(lambda at, s=state: search.listing(at, states=(s,)))  # type: ignore[misc]
-    box.do(lambda at: search.listing(at, text="O1"))
+        box.do(lambda at, s=state: listing.page(at, states=(s,)))  # type: ignore[misc]
+    box.do(lambda at: listing.page(at, text="O1"))
     box.do(lambda at: search.given_up_unsure(at, "plain:o1"))
-    box.do(lambda at: search.detail(at, 1))
+    box.do(lambda at: listing.detail(at, 1))
     for pos in ("mitte", "nord"):
         box.do(lambda at, p=pos: operate.resume_pos(at, p, NOW))  # type: ignore[misc]
-    box.do(search.counts)
+    box.do(listing.counts)
     box.do(articles.version)
     box.do(lambda at: articles.is_synced(at, "mitte"))
     box.do(lambda at: articles.mapped(at, "plain", ["P1"]))
@@ -174,8 +174,9 @@ def one_round(box: Box, number: int) -> Callable[[], object]:
     def work() -> None:
         name = f"n{number}"
         order = order_record(name, references=(name,))
-        box.keep(incoming(name), incoming(f"pay{name}", at=later(seconds=1)))
+        box.keep(incoming(name))
         (first,) = box.claim()
+        box.keep(incoming(f"pay{name}"))
         box.settle(first, Settlement(state=State.HELD, orders=(replace(order, state="expected"),)))
         (payment,) = box.claim(now=later(seconds=1))
         box.settle(payment, Settlement(state=State.WAITING, awaits=name, due_at=later(days=9)))

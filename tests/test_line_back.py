@@ -16,7 +16,7 @@ from sqlalchemy import event
 
 from adapters.contract import Reason
 from receiver import metrics, worker
-from receiver.inbox import operate, search
+from receiver.inbox import listing, operate
 from receiver.pipeline import ready
 from receiver.pipeline.withdrawing import Withdrawn, withdraw
 from receiver.serve import create_tools, working
@@ -34,7 +34,7 @@ STRANGE = {"name": "Tea", "quantity": 1, "unit_price": 990, "pos_ref": None, "it
 def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker looks often, so that nobody waits long after the clock was turned."""
     monkeypatch.setattr(worker, "IDLE_SECONDS", 0.02)
-    monkeypatch.setattr(worker, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(ready, "POLL_SECONDS", 0.02)
 
 
 def outcomes(job: Json) -> list[str]:
@@ -46,7 +46,7 @@ async def answers(run: Line, *states: str) -> list[Json]:
 
 
 async def peers(run: Line) -> dict[str, Json]:
-    return {row["pos"]: row for row in await run.inbox.read(search.pos_list)}
+    return {row["pos"]: row for row in await run.inbox.read(listing.pos_list)}
 
 
 async def paused(run: Line) -> set[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from receiver import metrics, worker
-from receiver.inbox import operate, search
+from receiver.inbox import listing, operate, search
 from tests.plain import body, cancellation, order
 from tests.running import Json, Line, eventually
 from tests.telling import saying, told
@@ -381,6 +381,6 @@ async def test_the_last_try_is_made_though_a_pause_lasts(database_url: str, peer
         await run.until(job, "done")
         await platform.told("/orders/o1/created")
         await eventually(
-            lambda: run.inbox.read(search.pos_list),
+            lambda: run.inbox.read(listing.pos_list),
             lambda found: [(state["paused"], state["failures"]) for state in found] == [(None, 0)],
         )

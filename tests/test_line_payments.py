@@ -70,6 +70,17 @@ async def test_a_payment_waits_for_its_order(database_url: str) -> None:
         assert await told(run) == [("plain:o1", "paid")]
 
 
+async def test_it_looks_again_whenever_it_has_waited_for_twice_as_long(database_url: str) -> None:
+    """Of two processes that settle at the same moment none wakes what the other puts off."""
+    async with line(database_url) as run:
+        paid = await pay(run)
+        first = await run.until(paid, "waiting")
+        assert first["due_at"] - first["since"] < 3_000
+        run.clock.turn(seconds=20)
+        again = await eventually(lambda: run.job(paid), lambda job: job["due_at"] > first["due_at"])
+        assert 40_000 <= again["due_at"] - again["since"] < 50_000
+
+
 @pytest.mark.parametrize("reference", ["plain:o1", "o1", "O1", "shop-77"])
 async def test_an_order_is_known_by_each_of_its_names(database_url: str, reference: str) -> None:
     async with line(database_url) as run:
@@ -161,6 +172,21 @@ async def test_nor_of_one_whose_cancellation_came_first(database_url: str) -> No
         assert await run.calls() == []
 
 
+async def test_but_of_one_that_may_have_been_created_all_the_same(database_url: str) -> None:
+    async with line(database_url, chance=1.0) as run:
+        await run.fault("drop", path="order/create")
+        sent = await run.send(order(**UNPAID))
+        await run.until(sent, "waiting")
+        await run.until(await run.send(cancellation()), "done")
+        paid = await pay(run)
+        assert (await run.until(paid, "waiting", "done"))["state"] == "waiting"
+        await run.mend()
+        await run.until(sent, "done")
+        await run.until(paid, "done")
+        (held,) = await run.orders()
+        assert (held["status"], held["paymentStatus"]) == ("canceled", "paid")
+
+
 async def test_a_canceled_order_s_refund_is_told(database_url: str) -> None:
     async with line(database_url) as run:
         await run.until(await run.send(order()), "done")
@@ -186,7 +212,7 @@ async def test_forwarded_as_it_is_after_a_minute(database_url: str) -> None:
         await run.until(paid, "waiting")
         run.clock.turn(seconds=50)
         await pass_by(run)
-        assert (await run.job(paid))["fence"] == 1  # not even looked at again
+        assert (await run.job(paid))["state"] == "waiting"
         run.clock.turn(seconds=11)
         await run.until(paid, "done")
         assert await told(run) == [("shop-77", "error")]

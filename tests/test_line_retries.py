@@ -12,7 +12,7 @@ from unittest.mock import patch
 import pytest
 
 from receiver import http, worker
-from receiver.inbox import claim, operate, search
+from receiver.inbox import claim, listing, operate, search
 from tests.peers import peer
 from tests.plain import body, order
 from tests.running import Json, Line, eventually, line
@@ -60,7 +60,7 @@ async def booked(run: Line) -> list[str]:
 
 
 async def pos(run: Line, name: str = "mitte") -> Json:
-    rows = await run.inbox.read(search.pos_list)
+    rows = await run.inbox.read(listing.pos_list)
     return next((row for row in rows if row["pos"] == name), {"failures": 0, "paused": None})
 
 

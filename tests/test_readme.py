@@ -9,10 +9,12 @@ from pathlib import Path
 
 from adapters import ADAPTERS
 from adapters.contract import Adapter
+from tests.chaos.report import ROWS
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 TABLE = re.compile(r"(<!-- platforms: [^\n]*-->\n).*?(<!-- /platforms -->)", re.DOTALL)
+CHAOS = re.compile(r"<!-- chaos: [^\n]*-->\n(.*?)<!-- /chaos -->", re.DOTALL)
 HEAD = (
     "| platform | slug | brings | payload | proves itself by | to be accepted within |\n"
     "| --- | --- | --- | --- | --- | --- |\n"
@@ -44,6 +46,14 @@ def test_platforms_table(accept: bool) -> None:
     if accept:
         README.write_text(right, "utf-8")
     assert README.read_text("utf-8") == right
+
+
+def test_chaos_table() -> None:
+    """As `make chaos` prints it, when it was green."""
+    (printed,) = CHAOS.findall(README.read_text("utf-8"))
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in printed.splitlines()]
+    assert [name for name, *_ in rows] == ["", "---", *ROWS]
+    assert rows[-1][1:] == ["green", "green"]
 
 
 def test_what_it_links_to_is_there() -> None:

@@ -18,15 +18,15 @@ import receiver.reconcile
 from adapters.api import Ask, Expected, Found, Listing, Page, Told
 from adapters.contract import Adapter, Unreadable
 from adapters.payload import Tree, tree
-from receiver.inbox import Inbox, open_inbox, search, seen
+from receiver.inbox import Inbox, listing, open_inbox, search, seen
 from receiver.inbox.migrate import migrate
 from receiver.inbox.records import StoreUnavailable
+from receiver.incoming import incoming
 from receiver.reconcile import MARK, Reconciler, Report, Watch, hindrance
 from receiver.sandbox import create_platform
 from receiver.serve import create_tools, working
 from receiver.serving import serving
 from receiver.settings.model import Connection, Pos
-from receiver.web import incoming
 from tests.commands import delivery
 from tests.plain import API, PLAIN, SECRET, body, order
 from tests.running import NO_TLS, Clock, Json, eventually, settings
@@ -78,7 +78,7 @@ class Scene:
         return await self.reconciler.ask(self.connection, self.clock() - timedelta(hours=hours))
 
     async def jobs(self) -> list[Json]:
-        return await self.inbox.read(search.listing)
+        return await self.inbox.read(listing.page)
 
     async def calls(self) -> list[str]:
         found: list[Json] = (await self.platform.get("/_sandbox/calls")).json()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from receiver.inbox import search
+from receiver.inbox import listing, search
 from receiver.inbox.records import Settlement, State
 from receiver.inbox.tables import jobs
 from tests.box import DONE, HELD, NOW, Box, call, incoming, later, opened, order_record
@@ -67,7 +67,7 @@ def test_what_waits_for_a_dead_pos_is_not_gone_through(box: Box) -> None:
 
 
 def listed(box: Box, **filters: Any) -> list[str]:
-    found = box.do(lambda at: search.listing(at, **filters))
+    found = box.do(lambda at: listing.page(at, **filters))
     return [f"{row['delivery_id']} {row['state']}" for row in found]
 
 

@@ -53,7 +53,7 @@ EVERYTHING = {
     "SECRET_KEY": f"{SECRET}, {OTHER}",
     "LOG_LEVEL": "WARNING",
     "LOG_FORMAT": "console",
-    "CONSOLE_PASSWORD": "open sesame",
+    "CONSOLE_PASSWORD": "open, sesame!",
     "METRICS_TOKEN": " metrics-token\n",
     "RETENTION_DAYS": "7",
     "MAX_BODY_BYTES": "2048",
@@ -94,7 +94,7 @@ def test_the_process_can_be_set_by_the_environment() -> None:
     assert settings.public_url == "https://hooks.example.de"
     assert settings.secret_key == (SECRET, OTHER)
     assert (settings.log_level, settings.log_format) == ("warning", "console")
-    assert (settings.console_password, settings.metrics_token) == ("open sesame", "metrics-token")
+    assert (settings.console_password, settings.metrics_token) == ("open, sesame!", "metrics-token")
     assert (settings.retention_days, settings.max_body_bytes) == (7, 2048)
 
 

@@ -18,7 +18,7 @@ from tests.plain import body, order, signed
 from tests.receiving import counted, receiving, request, statuses
 from tests.running import PATIENCE
 
-OURS = {100, 200, 401, 403, 404, 405, 408, 413, 415}
+OURS = {100, 200, 303, 401, 403, 404, 405, 408, 413, 415}
 THE_SERVERS = {400, 408, 431}
 QUIET_SECONDS = 0.03
 
@@ -40,7 +40,8 @@ methods = mostly(
 )
 PLACES = [b"/webhooks/plain"] * 8 + (
     b"/webhooks/plain/order /webhooks/other /webhooks/ /webhooks /webhooks//x /%77ebhooks/plain "
-    b"//webhooks/plain http://x:y/webhooks/plain http://[/ * /readyz /metrics /livez/"
+    b"//webhooks/plain http://x:y/webhooks/plain http://[/ * /readyz /metrics /livez/ /console "
+    b"/console/sign-in /console/pos"
 ).split()
 ENDINGS = [b"/", b"/%00", b"/%ff%fe", b"/%0a%0d", b"/%", b"/%zz", b"/..", b"?", b"?%00=%ff", b"#x"]
 endings = mostly(st.just(b"") | st.sampled_from(ENDINGS), st.binary(max_size=20))
@@ -122,7 +123,9 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_any_bytes(tmp_path: Path, answered: list[int]) -> None:
     with (
         start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(receiving(tmp_path)) as run,
+        portal.wrap_async_context_manager(
+            receiving(tmp_path, console_password="open, sesame!")
+        ) as run,
     ):
         before = counted("failed")
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 from typing import Any
@@ -16,7 +17,8 @@ import pytest
 
 from adapters.contract import Delivery
 from receiver import worker
-from receiver.inbox import claim, keep, open_inbox, settle
+from receiver.http import CALLS_PER_DESTINATION
+from receiver.inbox import claim, keep, lease, open_inbox, settle
 from receiver.inbox.dialect import only_worker, sqlite
 from receiver.inbox.records import (
     Attempt,
@@ -72,6 +74,13 @@ def restless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "HEARTBEAT_SECONDS", 0.02)
     monkeypatch.setattr(worker, "STORE_DOWN_SECONDS", 0.02)
     monkeypatch.setattr(worker, "IDLE_SECONDS", 0.02)
+
+
+@pytest.fixture
+def short_lived(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is not heard of for a second is taken for gone."""
+    monkeypatch.setattr(lease, "WORKER_GONE", timedelta(seconds=1))
+    monkeypatch.setattr(worker, "HEARTBEAT_SECONDS", 0.1)
 
 
 def tools(run: Line) -> Tools:
@@ -165,10 +174,10 @@ async def test_its_work_is_taken_up_at_once_by_the_only_one(database_url: str) -
         assert await asked(run) == [200] * 3
 
 
+@pytest.mark.usefixtures("short_lived")
 async def test_what_it_had_sent_is_not_booked_twice(database_url: str) -> None:
     async with line(database_url, work=False) as run:
         (job,) = await claimed_by_one_that_dies(run, "o1")
-        run.clock.turn(seconds=13)
         dead = tools(run)
         settlement = await process(job, dead)
         assert settlement.state is State.DONE
@@ -183,36 +192,84 @@ async def test_what_it_had_sent_is_not_booked_twice(database_url: str) -> None:
         assert (await run.orders())[0]["status"] == "canceled"
 
 
+@pytest.mark.usefixtures("short_lived")
 async def test_or_held_where_an_operator_wants_to_decide(database_url: str) -> None:
     async with line(database_url, work=False, pos={"on_ambiguous": "hold"}) as run:
         (job,) = await claimed_by_one_that_dies(run, "o1")
-        run.clock.turn(seconds=13)
         async with working(tools(run)):
             held = await run.until(job.id, "held")
         assert "may stand at OktoPOS already" in held["reason"]
         assert await run.calls() == []
 
 
-@pytest.mark.usefixtures("restless")
+@pytest.mark.usefixtures("short_lived")
 async def test_beside_others_it_is_waited_for(database_url: str) -> None:
-    async with line(database_url, work=False) as run:
-        unlock = only_worker(run.inbox.url) or (lambda: None)
+    async with line(database_url, work=False) as run, accompanied(run):
         (job,) = await claimed_by_one_that_dies(run, "o1")
         async with working(tools(run)) as other:
             assert other.unlock is None
             await run.until(await run.send(order("o2")), "done")
-            run.clock.turn(seconds=11)
-            await run.until(await run.send(order("o3")), "done")
             assert (await run.job(job.id))["owner"] == "lost"
-            run.clock.turn(seconds=2)
             await run.until(job.id, "done")
-        unlock()
 
 
+@asynccontextmanager
+async def accompanied(run: Line) -> AsyncIterator[None]:
+    """Whoever works now is not alone, on SQLite either."""
+    unlock = only_worker(run.inbox.url) or (lambda: None)
+    yield
+    unlock()
+
+
+@pytest.mark.usefixtures("short_lived")
+async def test_nobody_is_taken_for_gone_because_the_clock_jumps(database_url: str) -> None:
+    async with line(database_url, work=False) as run, accompanied(run):
+        await run.fault("slow", seconds=2.5)
+        async with working(tools(run)), working(tools(run)):
+            jobs = [await run.send(order(f"o{number}")) for number in range(4)]
+            for job in jobs:
+                await run.until(job, "running")
+            run.clock.turn(minutes=5)
+            ends = [await run.until(job, "done") for job in jobs]
+        assert [outcomes(end) for end in ends] == [["created"]] * 4
+
+
+@pytest.mark.usefixtures("short_lived", "impatient")
+async def test_nor_because_the_database_was_away(databases: Databases, database_url: str) -> None:
+    async with line(database_url, work=False) as run, accompanied(run):
+        await run.fault("slow", seconds=2.5)
+        async with working(tools(run)), working(tools(run)):
+            jobs = [await run.send(order(f"o{number}")) for number in range(4)]
+            for job in jobs:
+                await run.until(job, "running")
+            with databases.away(database_url):
+                await asyncio.sleep(1.5)
+            ends = [await run.until(job, "done") for job in jobs]
+        assert [outcomes(end) for end in ends] == [["created"]] * 4
+
+
+@pytest.mark.usefixtures("short_lived", "impatient")
+async def test_who_is_taken_for_gone_sends_nothing_more(
+    databases: Databases, database_url: str
+) -> None:
+    """What waited for its turn at the till may long be another's, and what follows it as well."""
+    async with line(database_url, work=False) as run, accompanied(run):
+        await run.fault("slow", seconds=1.2, times=CALLS_PER_DESTINATION)
+        async with working(tools(run)):
+            for number in range(CALLS_PER_DESTINATION + 1):
+                late = await run.send(order(f"o{number}"))
+            await run.until(late, "running")
+            await eventually(run.orders, lambda found: len(found) == CALLS_PER_DESTINATION)
+            with databases.away(database_url):
+                await asyncio.sleep(1.5)
+                assert len(await asked(run)) == CALLS_PER_DESTINATION
+            assert outcomes(await run.until(late, "done")) == ["error", "created"]
+
+
+@pytest.mark.usefixtures("short_lived")
 async def test_what_it_settles_after_all_changes_nothing(database_url: str, log: Log) -> None:
     async with line(database_url, work=False) as run:
         (job,) = await claimed_by_one_that_dies(run, "o1")
-        run.clock.turn(seconds=13)
         async with working(tools(run)):
             before = await run.until(job.id, "done")
         late = Settlement(state=State.HELD, reason="late", attempts=(Attempt("held", "late"),))

@@ -64,14 +64,15 @@ async def tills(
         )
         inbox = await open_inbox(database)
         stack.push_async_callback(inbox.close)
-        web = await stack.enter_async_context(serving(create_app(made, inbox)))
+        app = create_app(made, inbox)
+        web = await stack.enter_async_context(serving(app))
         mitte, nord, api, receiver = [
             await stack.enter_async_context(
                 httpx.AsyncClient(base_url=url, trust_env=False, verify=NO_TLS)
             )
             for url in (*urls, web)
         ]
-        running = Line(made, inbox, receiver, mitte, api, clock)
+        running = Line(made, inbox, app, receiver, mitte, api, clock)
         tools = replace(create_tools(made, inbox), clock=clock, chance=lambda: chance)
         tools.platforms.clock = clock
         running.worker = await stack.enter_async_context(working(tools))

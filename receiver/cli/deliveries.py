@@ -22,11 +22,11 @@ from receiver.cli.shown import (
     utc,
     with_times,
 )
-from receiver.inbox import operate, search
+from receiver.inbox import listing, operate, search
 from receiver.inbox.records import State
 from receiver.inbox.tables import NEVER, OPEN_STATES
 from receiver.pipeline.tools import now
-from receiver.pipeline.withdrawing import Withdrawn, withdraw
+from receiver.pipeline.withdrawing import withdraw
 
 app = typer.Typer(
     help="What came, what became of it, and what to do about it.", no_args_is_help=True
@@ -64,7 +64,7 @@ def list_(
 ) -> None:
     """The newest deliveries, and answers to platforms, without their bodies."""
     with box() as opened:
-        found = search.listing(
+        found = listing.page(
             opened, states=state or (), connection_name=connection, text=text, limit=limit
         )
     if as_json:
@@ -96,7 +96,7 @@ def show(
 ) -> None:
     """One delivery with all its attempts and the peers' whole answers."""
     with box() as opened:
-        found = search.detail(opened, job)
+        found = listing.detail(opened, job)
         request = search.request_of(opened, job) if body else None
     if found is None:
         raise Failure(f"there is no job {job}; receiver deliveries list shows which there are")
@@ -190,17 +190,9 @@ def cancel(
     elif not done:
         complain(f"{job}: no order came of it; receiver deliveries show {job}")
     for one in done if not as_json else ():
-        typer.echo(canceled(one)) if one.begun else complain(canceled(one))
+        typer.echo(one.text) if one.begun else complain(one.text)
     if not done or not all(one.begun for one in done):
         raise typer.Exit(FAILED)
-
-
-def canceled(one: Withdrawn) -> str:
-    if not one.begun:
-        return f"{one.order_id}: it is {one.was} already, or about to be canceled"
-    if one.told:
-        return f"{one.order_id}: is being canceled, its platform is told"
-    return f"{one.order_id}: is being canceled at OktoPOS; cancel it at its platform yourself"
 
 
 def act(name: operate.ActionName, ids: Sequence[int], *, as_json: bool) -> None:
@@ -213,19 +205,10 @@ def act(name: operate.ActionName, ids: Sequence[int], *, as_json: bool) -> None:
             [{"id": one.id, "was": one.was, "state": to if one.moved else one.was} for one in done]
         )
     for one in done:
+        line = f"{one.id}: {operate.told(one, name)}"
         if not one.moved:
-            complain(why_not(one, name))
+            complain(line)
         elif not as_json:
-            typer.echo(f"{one.id}: {one.was} -> {to}")
+            typer.echo(line)
     if not all(one.moved for one in done):
         raise typer.Exit(FAILED)
-
-
-def why_not(one: operate.Done, name: operate.ActionName) -> str:
-    if one.was is None:
-        return f"{one.id}: there is no such job"
-    if one.purged:
-        return f"{one.id}: what it brought was purged, so there is nothing left to {name}"
-    if one.was == State.RUNNING:
-        return f"{one.id}: it is running, so it is the worker's; try again in a moment"
-    return f"{one.id}: it is {one.was} already, there is nothing to {name}"

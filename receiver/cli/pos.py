@@ -7,14 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from adapters.contract import nothing
 from receiver.cli.explain import Failure
 from receiver.cli.setup import box, settings
 from receiver.cli.shown import Json, local, print_json, print_table, with_times
 from receiver.inbox import by_hand, operate
-from receiver.inbox.records import platform
 from receiver.pipeline.tools import now
-from receiver.settings import Settings
 
 app = typer.Typer(help="Which POS are open, and pausing them.", no_args_is_help=True)
 
@@ -22,7 +19,6 @@ Name = Annotated[
     str, typer.Argument(help="pos.<name> in the settings, or default; a platform: @<connection>.")
 ]
 COLUMNS = ("pos", "state", "failures", "reason", "next probe", "waiting")
-STATES = {None: "open", "failing": "paused: it fails", "operator": "paused by an operator"}
 
 
 @app.command("list")
@@ -30,7 +26,7 @@ def list_(as_json: Json = False) -> None:
     """Every POS, and with an @ every platform that is told: open or paused, why, how many wait."""
     found = settings()
     with by_hand.opened(found.database_url) as opened:
-        rows = operate.pos_overview(opened, known(found))
+        rows = operate.pos_overview(opened, operate.peers(found))
     if as_json:
         print_json([with_times(row) for row in rows])
     else:
@@ -40,7 +36,7 @@ def list_(as_json: Json = False) -> None:
 def cells(row: Mapping[str, Any]) -> tuple[object, ...]:
     return (
         row["pos"],
-        STATES[row["paused"]],
+        operate.OPEN_OR_NOT[row["paused"]],
         row["failures"],
         row["reason"],
         local(row["probe_at"]),
@@ -67,16 +63,6 @@ def resume(name: Name) -> None:
 
 
 def demand(name: str) -> None:
-    names = known(settings())
+    names = operate.peers(settings())
     if name not in names:
         raise Failure(f"no POS is called {name}; there are: {', '.join(names)}")
-
-
-def known(found: Settings) -> list[str]:
-    """The POS, then whoever is told of orders."""
-    told = [
-        platform(each.name)
-        for each in found.connections.values()
-        if each.answers and each.adapter.answer is not nothing
-    ]
-    return [*found.pos, *told]

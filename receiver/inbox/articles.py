@@ -191,10 +191,13 @@ def overview(connection: Connection) -> dict[str, dict[str, Any]]:
 # Mapping by hand
 
 
-def chosen(connection: Connection, name: str) -> dict[str, Chosen]:
-    """All that operators mapped for a connection."""
-    query = select(article_mappings).where(article_mappings.c.connection == name)
-    found = connection.execute(query.order_by(article_mappings.c.reference)).mappings()
+def chosen(
+    connection: Connection, name: str, *, after: str = "", limit: int | None = None
+) -> dict[str, Chosen]:
+    """What operators mapped for a connection, by reference: all, or so many after one."""
+    mine = article_mappings.c.connection == name, article_mappings.c.reference > after
+    query = select(article_mappings).where(*mine).order_by(article_mappings.c.reference)
+    found = connection.execute(query.limit(limit)).mappings()
     return {row["reference"]: Chosen(row["article"], row["channel"]) for row in found}
 
 

@@ -48,6 +48,10 @@ LOOKED_AT = 4 * PER_LANE  # of what waits in a lane and is due: thousands may be
 EMPTY: Mapping[str, int] = MappingProxyType({})
 
 OPEN: Mapping[str, ColumnElement[bool]] = {"waiting": WAITING, "ready": UNMARKED}
+MAY_RUN: Mapping[str, Sequence[ColumnElement[bool]]] = {
+    "waiting": (WAITING, jobs.c.due_at <= bindparam("now"), not_(IN_THE_WAY)),
+    "ready": (UNMARKED,),  # at once, whatever the clock says that it was kept by
+}
 
 
 def in_use(state: str) -> Select[Any]:
@@ -60,8 +64,7 @@ def in_use(state: str) -> Select[Any]:
     lanes = earliest.union_all(
         select(further.scalar_subquery()).where(earliest.c.name.is_not(None))
     )
-    may = [condition, jobs.c.lane == lanes.c.name, jobs.c.due_at <= bindparam("now")]
-    may += [not_(IN_THE_WAY)] if state == "waiting" else []
+    may = *MAY_RUN[state], jobs.c.lane == lanes.c.name
     found = select(func.coalesce(jobs.c.pos, "")).where(*may).order_by(soonest, jobs.c.id).limit(1)
     each = select(lanes.c.name, found.scalar_subquery().label("pos")).subquery()
     return select(literal_column(f"'{state}'"), each).where(each.c.pos.is_not(None))
@@ -72,16 +75,15 @@ RINGS = select(jobs.c.id).where(*ALARMS).limit(1).scalar_subquery().is_not(None)
 NOWHERE: Sequence[ColumnElement[Any]] = literal_column("''"), literal_column("''")
 ALARM = select(literal_column("'alarm'"), *NOWHERE).where(RINGS)
 IN_USE: CompoundSelect[Any] = union_all(ALARM, *map(in_use, OPEN))
-OF_LANE = jobs.c.lane == bindparam("of"), jobs.c.due_at <= bindparam("now")
 NEXT_JOBS = {
     state: select(jobs.c.id, jobs.c.queue, jobs.c.overtakes, jobs.c.deadline, is_behind)
-    .where(*OF_LANE, *conditions)
+    .where(jobs.c.lane == bindparam("of"), *MAY_RUN[state], *further)
     .order_by(first, jobs.c.id)
     .limit(bindparam("room"))
     .with_for_update(of=jobs, skip_locked=True)
-    for state, conditions, first, is_behind in (
-        ("waiting", (WAITING, not_(IN_THE_WAY)), jobs.c.due_at, false()),
-        ("ready", (UNMARKED, not_(and_(jobs.c.overtakes, IS_BUSY))), jobs.c.deadline, IN_THE_WAY),
+    for state, further, first, is_behind in (
+        ("waiting", (), jobs.c.due_at, false()),
+        ("ready", (not_(and_(jobs.c.overtakes, IS_BUSY)),), jobs.c.deadline, IN_THE_WAY),
     )
 }
 WAKE = (

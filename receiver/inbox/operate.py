@@ -9,10 +9,11 @@ from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import Connection, func, select, update
 
-from receiver.inbox import search
+from adapters.contract import nothing
+from receiver.inbox import listing, search
 from receiver.inbox.dialect import JOB_COLUMNS
 from receiver.inbox.keep import until
-from receiver.inbox.records import OrderRecord, State, lane, ms
+from receiver.inbox.records import OrderRecord, State, lane, ms, platform
 from receiver.inbox.sql import insert_many, upsert
 from receiver.inbox.tables import (
     OPEN_STATES,
@@ -24,8 +25,10 @@ from receiver.inbox.tables import (
     jobs,
     pos_states,
 )
+from receiver.settings.model import Settings
 
 ActionName: TypeAlias = Literal["replay", "hold", "discard"]
+DISCARDED = "discarded by an operator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +48,17 @@ ACTIONS: Mapping[ActionName, Action] = {
     ),
     "discard": Action(
         State.DEAD,
-        frozenset({State.READY, State.WAITING, State.HELD}),
+        frozenset({State.READY, State.WAITING, State.HELD, State.DEAD}),
         "discarded",
-        "discarded by an operator",
+        DISCARDED,
     ),
+}
+
+
+OPEN_OR_NOT: Mapping[str | None, str] = {
+    None: "open",
+    "failing": "paused: it fails",
+    "operator": "paused by an operator",
 }
 
 
@@ -60,6 +70,19 @@ class Done:
     was: str | None
     moved: bool
     purged: bool = False  # nothing is left to replay
+
+
+def told(done: Done, name: ActionName) -> str:
+    """What became of it in words, or why nothing did."""
+    if done.moved:
+        return f"{done.was} -> {ACTIONS[name].to}"
+    if done.was is None:
+        return "there is no such job"
+    if done.purged:
+        return f"what it brought was purged, so there is nothing left to {name}"
+    if done.was == State.RUNNING:
+        return "it is running, so it is the worker's; try again in a moment"
+    return f"it is {done.was} already, there is nothing to {name}"
 
 
 def act(
@@ -105,9 +128,21 @@ def begin_now(connection: Connection, name: str, delivery_id: str, now: datetime
     )
 
 
+def peers(settings: Settings) -> list[str]:
+    """What may be paused: the POS, then with an @ each platform that is told of orders."""
+    return [
+        *settings.pos,
+        *(
+            platform(each.name)
+            for each in settings.connections.values()
+            if each.answers and each.adapter.answer is not nothing
+        ),
+    ]
+
+
 def pos_overview(connection: Connection, names: Sequence[str]) -> list[dict[str, Any]]:
     """Each POS by name: open or why not, and how many jobs wait for it."""
-    states = {row["pos"]: row for row in search.pos_list(connection)}
+    states = {row["pos"]: row for row in listing.pos_list(connection)}
     query = (
         select(jobs.c.pos, func.count())
         .where(STANDING, among(jobs.c.state, *OPEN_STATES), jobs.c.pos.in_(names))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 
 from adapters.contract import Delivery
 from receiver.inbox.made import delivery
@@ -54,16 +54,26 @@ def row(suspect: Suspect) -> tuple[object, ...]:
     )
 
 
-def listing(connection: Connection, limit: int) -> list[dict[str, Any]]:
-    """Newest first, without headers and bodies."""
+def listing(connection: Connection, limit: int, before: int | None = None) -> list[dict[str, Any]]:
+    """Newest first, without headers and bodies; only those of a smaller id than `before`."""
     shown = [quarantine.c[name] for name in ("id", "connection", "path", "received_at", "reason")]
     query = select(*shown).order_by(quarantine.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(quarantine.c.id < before)
     return [dict(found) for found in connection.execute(query).mappings()]
 
 
-def every(connection: Connection) -> list[tuple[int, str, Delivery]]:
-    """(id, connection, delivery) of all, oldest first, to be verified again."""
+def count(connection: Connection) -> int:
+    return connection.execute(select(func.count()).select_from(quarantine)).scalar_one()
+
+
+def every(
+    connection: Connection, ids: Collection[int] | None = None
+) -> list[tuple[int, str, Delivery]]:
+    """(id, connection, delivery) of all, or of those, oldest first, to be verified again."""
     query = select(quarantine).order_by(quarantine.c.id)
+    if ids is not None:
+        query = query.where(quarantine.c.id.in_(ids))
     return [
         (found["id"], found["connection"], delivery(found))
         for found in connection.execute(query).mappings()

@@ -7,37 +7,32 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     RowMapping,
     exists,
     func,
     not_,
-    or_,
     select,
     update,
 )
 
 from adapters.contract import Delivery
 from receiver.inbox.made import delivery
-from receiver.inbox.named import called
 from receiver.inbox.records import OrderRecord, PaymentRecord, State, moment, ms, storable
 from receiver.inbox.tables import (
-    ANY_STATE,
     ENDED,
     READY,
     RUNNING,
+    STANDING,
     STANDING_STATES,
     UNPURGED,
     among,
-    attempts,
     deliveries,
     jobs,
     order_references,
     orders,
     payment_references,
     payments,
-    pos_states,
 )
 from receiver.inbox.turns import pass_on
 
@@ -95,6 +90,12 @@ def delivery_of(connection: Connection, row: int) -> Delivery | None:
     query = select(deliveries).where(deliveries.c.id == row, UNPURGED)
     found = connection.execute(query).mappings().first()
     return delivery(found) if found else None
+
+
+def asked_for(connection: Connection, queue: str) -> bool:
+    """Whether an operator wants something done to an order that is not done yet."""
+    query = select(jobs.c.id).where(jobs.c.queue == queue, STANDING, jobs.c.call.is_not(None))
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def given_up_unsure(connection: Connection, queue: str) -> bool:
@@ -160,73 +161,16 @@ def unseen(connection: Connection, until: datetime) -> bool:
     return any(connection.execute(query.limit(1)).first() for query in by_index)
 
 
-LISTED = select(
-    jobs.c.id,
-    jobs.c.connection,
-    deliveries.c.delivery_id,
-    jobs.c.queue,
-    jobs.c.pos,
-    jobs.c.state,
-    jobs.c.reason,
-    jobs.c.due_at,
-    jobs.c.failures,
-    deliveries.c.received_at,
-    deliveries.c.arrivals,
-    jobs.c.pos.startswith("@").label("answer"),
-).join(deliveries, deliveries.c.id == jobs.c.delivery)
-
-
-def mentions(text: str) -> ColumnElement[bool]:
-    """Whether it is part of a delivery id, queue or reason: a walk over everything."""
-    columns = (deliveries.c.delivery_id, jobs.c.queue, jobs.c.reason)
-    return or_(*(column.contains(text, autoescape=True) for column in columns))
-
-
-def listing(
-    connection: Connection,
-    *,
-    states: Sequence[str] = (),
-    connection_name: str | None = None,
-    text: str | None = None,
-    limit: int = 50,
-) -> list[dict[str, Any]]:
-    """Jobs, newest first: without bodies. `text` is what they or their order are called; only
-    where nothing is called that, part of a delivery id, queue or reason."""
-    of = [jobs.c.connection == connection_name] if connection_name else []
-    every = [[*of, jobs.c.state == state] for state in states] or [of]
-    by_state = [[*one, ANY_STATE] if states else one for one in every]
-    if not text:
-        return newest(connection, by_state, limit)
-    named = [[*one, name] for one in every for name in called(connection, text, limit)]
-    parts = [[*one, mentions(text)] for one in by_state]
-    return newest(connection, named, limit) or newest(connection, parts, limit)
-
-
-def newest(
-    connection: Connection, every: Sequence[Sequence[ColumnElement[bool]]], limit: int
-) -> list[dict[str, Any]]:
-    """Of those that meet all of one of the lists of conditions: each finds its own by an index."""
-    found: dict[int, dict[str, Any]] = {}
-    for conditions in every:
-        query = LISTED.where(*conditions).order_by(jobs.c.id.desc()).limit(limit)
-        found |= {row["id"]: dict(row) for row in connection.execute(query).mappings()}
-    return [found[one] for one in sorted(found, reverse=True)[:limit]]
-
-
-def detail(connection: Connection, job_id: int) -> dict[str, Any] | None:
-    """One job with its delivery and its attempts, oldest first."""
-    names = ("delivery_id", "received_at", "arrivals", "purged_at")
-    query = select(jobs, *(deliveries.c[name] for name in names))
-    found = connection.execute(
-        query.join(deliveries, deliveries.c.id == jobs.c.delivery).where(jobs.c.id == job_id)
+def under_way(connection: Connection, queue: str, name: str) -> bool:
+    """Whether what the connection of that name delivered still stands in the queue, cancellations
+    aside: it may bring the order, or may have brought it already."""
+    query = select(jobs.c.id).where(
+        jobs.c.queue == queue,
+        among(jobs.c.state, *STANDING_STATES),
+        jobs.c.connection == name,
+        not_(jobs.c.overtakes),
     )
-    row = found.mappings().first()
-    if row is None:
-        return None
-    steps = connection.execute(
-        select(attempts).where(attempts.c.job == job_id).order_by(attempts.c.id)
-    )
-    return {**row, "attempts": [dict(step) for step in steps.mappings()]}
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def request_of(connection: Connection, job_id: int) -> tuple[str, Any] | None:
@@ -247,16 +191,6 @@ def orders_between(
         orders.c.total.is_not(None),
     )
     return [dict(row) for row in connection.execute(query.order_by(orders.c.created_at)).mappings()]
-
-
-def counts(connection: Connection) -> dict[str, int]:
-    """How many jobs are in each state that is not the end."""
-    query = (
-        select(jobs.c.state, func.count())
-        .where(among(jobs.c.state, *STANDING_STATES))
-        .group_by(jobs.c.state)
-    )
-    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def change(
@@ -284,7 +218,3 @@ def change(
     for queue in {row[1] for row in moved}:
         pass_on(connection, queue)
     return [row[0] for row in moved]
-
-
-def pos_list(connection: Connection) -> list[dict[str, Any]]:
-    return [dict(row) for row in connection.execute(select(pos_states)).mappings()]

@@ -78,7 +78,7 @@ MISSED_ORDER = (
             orders.c.state != "expected",
         ),
     )
-    .values(due_at=bindparam("now"))
+    .values(state="ready", due_at=bindparam("now"))
 )
 MISSED_NAME = (
     update(jobs)
@@ -89,7 +89,7 @@ MISSED_NAME = (
             payment_references.c.payment_id == bindparam("reference"),
         ),
     )
-    .values(due_at=bindparam("now"))
+    .values(state="ready", due_at=bindparam("now"))
 )
 WAKE_QUEUE = (
     update(jobs)

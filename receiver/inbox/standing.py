@@ -27,7 +27,8 @@ def waiting_for(count: int) -> Update:
     """Whoever waits for one of so many names, but for one."""
     names = [bindparam(f"name{place}", type_=jobs.c.awaits.type) for place in range(count)]
     waits = and_(jobs.c.awaits.in_(names), jobs.c.state == "waiting")
-    return update(jobs).where(waits, jobs.c.id != bindparam("me")).values(due_at=bindparam("now"))
+    woken = update(jobs).where(waits, jobs.c.id != bindparam("me"))
+    return woken.values(state="ready", due_at=bindparam("now"))
 
 
 KNOWN_AS = select(payment_references.c.reference).where(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from adapters.contract import Fee, FeeKind, Line, Order, Owner
-from receiver.articles import Known, Product, references
+from receiver.articles import Known, Missing, Product, references
 from receiver.errors import Unmapped
 from receiver.oktopos.amounts import spread
 from receiver.oktopos.lines import FEE_NAMES, Priced
@@ -161,5 +161,4 @@ def drinks(fee: Fee, goods: Sequence[Booked]) -> Sequence[Booked]:
 def describe(line: Priced, till: Till) -> str:
     if isinstance(line.source, FeeKind):
         return f"pos.{till.pos.name}.fee_articles.{line.source}"
-    reference = line.source.pos_ref or line.source.item_id or "no id"
-    return f'"{line.name}" ({reference})'
+    return str(Missing(line.name, line.source.pos_ref or line.source.item_id))

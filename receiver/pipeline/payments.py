@@ -71,7 +71,7 @@ async def nameless(update: PaymentUpdate, job: Job, tools: Tools) -> Settlement:
     if until is None:
         raise Held(f"payment {', '.join(update.payment_ids)} names no order that we know")
     reason = "no event has named the order of this payment yet"
-    return waits(job, reason, update.payment_ids[0], until=until)
+    return waits(job, reason, update.payment_ids[0], until=until, now=tools.clock())
 
 
 async def may_come_until(job: Job, tools: Tools) -> datetime | None:
@@ -87,12 +87,17 @@ async def may_come_until(job: Job, tools: Tools) -> datetime | None:
     return now + LOOK_SOON if behind else None
 
 
-def waits(job: Job, reason: str, reference: str, *, until: datetime) -> Settlement:
-    """Until then, or until an order or payment called `reference` is recorded."""
+def waits(job: Job, reason: str, reference: str, *, until: datetime, now: datetime) -> Settlement:
+    """Until then, or until an order or payment called `reference` is recorded.
+
+    But it looks again after a second, and then whenever it has waited for twice as long: of two
+    processes that settle at the same moment, the order in one and this in the other, neither sees
+    what the other does, and nobody is woken.
+    """
     return Settlement(
         state=State.WAITING,
         reason=reason,
-        due_at=until,
+        due_at=min(until, now + max(now - job.since, LOOK_SOON)),
         failures=job.failures,
         sent=job.sent,
         awaits=reference,
@@ -105,7 +110,8 @@ async def unknown(
     """An order we have not seen: it may come, or the shop sent it to OktoPOS itself."""
     until = await may_come_until(job, tools)
     if until is not None:
-        return waits(job, f"order {reference} is not known yet", reference, until=until)
+        reason = f"order {reference} is not known yet"
+        return waits(job, reason, reference, until=until, now=tools.clock())
     if connection.adapter.kind == "orders":  # whoever brings the orders: OktoPOS has none either
         return unchanged(f"order {reference} never came")
     if connection.unknown_order == "hold":
@@ -127,11 +133,12 @@ async def of_order(
     """Once the order stands, in the order's own queue."""
     if order.state == "refused":
         raise Refused(f"its order {order.order_id} was refused by OktoPOS")
-    if order.state == "expected" and not order.cancellation:
+    if await on_its_way(order, job, tools):
         reason = f"order {order.order_id} is on its way"
-        if given_up(job.since, tools.clock()):
+        now = tools.clock()
+        if given_up(job.since, now):
             raise Held(f"{reason} for a day now: see what became of it")
-        return waits(job, reason, reference, until=tools.clock() + LOOK_AGAIN)
+        return waits(job, reason, reference, until=now + LOOK_AGAIN, now=now)
     if order.total is None:  # there is nothing at OktoPOS to pay
         return unchanged(f"order {order.order_id} was canceled before it was created")
     if job.queue != order.order_id and not await in_queue_of_an_order(job, tools):
@@ -143,6 +150,19 @@ async def of_order(
     if part and update.status == "paid":
         raise Held(f"a payment of {part}")
     return await send(update, order.order_id, job, pos, tools)
+
+
+async def on_its_way(order: OrderRecord, job: Job, tools: Tools) -> bool:
+    """A canceled order too, as long as it is not done with: it may have been sent before, and is
+    then created to be canceled. What its own platform sent comes after it in its queue anyway."""
+    if order.state != "expected":
+        return False
+    if not order.cancellation:
+        return True
+    if job.connection == order.connection:
+        return False
+    queue, name = order.order_id, order.connection
+    return await tools.inbox.read(lambda box: search.under_way(box, queue, name))
 
 
 def lacking(update: PaymentUpdate, order: OrderRecord, pos: Pos, total: int) -> str | None:

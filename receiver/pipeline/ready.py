@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from functools import partial
 
 from adapters.contract import Told
 from adapters.contract import nothing as tells_nothing
-from receiver import oktopos
+from receiver import log, oktopos
 from receiver.errors import Refused, Unavailable
 from receiver.inbox import polls, search, verdicts
-from receiver.inbox.records import PosVerdict
+from receiver.inbox.records import PosVerdict, StoreUnavailable
 from receiver.pipeline.orders import tellable
 from receiver.pipeline.tools import Tools
 from receiver.settings.model import Pos, Settings
+
+POLL_SECONDS = 1.0  # how closely the time of a question is kept
+NO_SUCH_QUESTION = timedelta(minutes=10)
+
+logger = log.logger()
 
 
 def asked(settings: Settings) -> list[Pos]:
@@ -25,6 +32,35 @@ def asked(settings: Settings) -> list[Pos]:
         for pos in each.stores.values()
     }
     return [pos for name, pos in settings.pos.items() if name in wanted and pos.ready_every]
+
+
+async def keep_asking(pos: Pos, worker: str, tools: Tools, draining: Callable[[], bool]) -> None:
+    """Now and then, if that is ours to do; at once where the clock was set back."""
+    every = rest = timedelta(seconds=pos.ready_every)
+    last = tools.clock()
+    while True:
+        await asyncio.sleep(POLL_SECONDS)
+        now = tools.clock()
+        if draining() or last <= now < last + rest:
+            continue
+        last = now
+        rest = every if await ask(pos, worker, tools) else every + NO_SUCH_QUESTION
+
+
+async def ask(pos: Pos, worker: str, tools: Tools) -> bool:
+    """False where the POS knows no such question."""
+    try:
+        if told := await look(pos, worker, tools):
+            logger.info("ready", pos=pos.name, orders=told)
+            tools.inbox.arrived.set()
+    except StoreUnavailable as error:
+        logger.error("store_unavailable", reason=str(error))
+    except Refused as error:
+        logger.error("ready_refused", pos=pos.name, reason=str(error))
+        return False
+    except Exception:
+        logger.exception("bug", pos=pos.name)
+    return True
 
 
 async def look(pos: Pos, worker: str, tools: Tools) -> int:

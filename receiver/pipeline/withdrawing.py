@@ -26,27 +26,68 @@ class Withdrawn:
     begun: bool
     told: bool = False  # its platform will be, as it has a call for that
 
+    @property
+    def text(self) -> str:
+        if not self.begun:
+            return f"{self.order_id}: it is {self.was} already, or about to be canceled"
+        if self.told:
+            return f"{self.order_id}: is being canceled, its platform is told"
+        return f"{self.order_id}: is being canceled at OktoPOS; cancel it at its platform yourself"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one order would be withdrawn."""
+
+    record: OrderRecord
+    begins: bool
+    said: tuple[Answer, ...] = ()  # to its platform
+    untold: str | None = None  # why nothing is
+
 
 def withdraw(
     box: Box, settings: Settings, job_id: int, reason: Reason, now: datetime
 ) -> Sequence[Withdrawn]:
     """Begins it for every order that the job's delivery brought; the worker does the rest."""
-    return [begin(box, settings, record, reason, now) for record in search.orders_of(box, job_id)]
+    return [begin(box, plan, reason, now) for plan in plans(box, settings, job_id, reason, now)]
 
 
-def begin(
-    box: Box, settings: Settings, record: OrderRecord, reason: Reason, now: datetime
-) -> Withdrawn:
-    if record.state in ("canceled", "denied") or record.cancellation or record.delivery is None:
+def plans(
+    box: Box, settings: Settings, job_id: int, reason: Reason, now: datetime
+) -> Sequence[Plan]:
+    """What withdrawing would do; nothing is done yet."""
+    orders = search.orders_of(box, job_id)
+    return [plan(box, settings, record, reason, now) for record in orders]
+
+
+def plan(box: Box, settings: Settings, record: OrderRecord, reason: Reason, now: datetime) -> Plan:
+    over = record.state in ("canceled", "denied") or record.cancellation or record.delivery is None
+    if over or search.asked_for(box, record.order_id):  # a button may be pressed twice
+        return Plan(record, begins=False)
+    connection = settings.connections.get(record.connection)
+    if connection is None:
+        return Plan(record, begins=True, untold=f"{record.connection} is no longer set up")
+    said = answers(box, connection, record, reason, now)
+    return Plan(record, begins=True, said=said, untold=None if said else untold(connection))
+
+
+def untold(connection: Connection) -> str:
+    """Why a platform is not told of a cancellation."""
+    if connection.answers:
+        return f"{connection.intermediary} takes no cancellation of this order from us"
+    return f"connections.{connection.name} has no credentials to call {connection.intermediary}"
+
+
+def begin(box: Box, planned: Plan, reason: Reason, now: datetime) -> Withdrawn:
+    record = planned.record
+    if not planned.begins:
         return Withdrawn(record.order_id, record.state, begun=False)
     asked = Cancellation(
         order_id=record.platform_id, at=now, by=OPERATOR, reason=reason.replace("_", " ")
     )
     operate.add_order_job(box, record, pack(asked), now)
-    connection = settings.connections.get(record.connection)
-    said = answers(box, connection, record, reason, now) if connection else ()
-    settle.add(box, said, of=record.connection, queue=record.order_id, now=now)
-    return Withdrawn(record.order_id, record.state, begun=True, told=bool(said))
+    settle.add(box, planned.said, of=record.connection, queue=record.order_id, now=now)
+    return Withdrawn(record.order_id, record.state, begun=True, told=bool(planned.said))
 
 
 def answers(

@@ -17,7 +17,7 @@ from receiver.sandbox.articles import MENU, Article
 from receiver.sandbox.book import Book
 from receiver.sandbox.envelope import FORBIDDEN, UNROUTED, Refused, envelope
 from receiver.sandbox.faults import Dropped, Fault, afterwards, hushed, instead, take
-from receiver.sandbox.operations import OPERATIONS
+from receiver.sandbox.operations import OPERATIONS, json_object
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -72,7 +72,7 @@ async def call(book: Book, request: Request) -> Response:
         answer = envelope(hushed(fault, refused), book.now())
         why = refused.texts[0]
     answer = afterwards(fault, answer)
-    note(book, request, answer, fault, why)
+    note(book, request, answer, fault, why, named(body))
     return answer
 
 
@@ -85,12 +85,27 @@ def perform(book: Book, request: Request, path: str, body: bytes) -> Response:
     return taken.operation(book, body)
 
 
+def named(body: bytes) -> str | int | None:
+    """The order a call is about, as OktoPOS is told: by its orderId, or by its internalId."""
+    try:
+        order_id: str | int | None = json_object(body).get("orderId")
+    except Refused:
+        return None
+    return order_id
+
+
 def note(
-    book: Book, request: Request, answer: Response, fault: Fault | None, why: str | None
+    book: Book,
+    request: Request,
+    answer: Response,
+    fault: Fault | None,
+    why: str | None,
+    order_id: str | int | None,
 ) -> None:
     entry = {
         "method": request.method,
         "path": request.url.path,
+        "order_id": order_id,
         "status": None if isinstance(answer, Dropped) else answer.status_code,
         "fault": fault.kind if fault else None,
         "why": why,

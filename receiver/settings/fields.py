@@ -26,6 +26,7 @@ from receiver.articles import MATCH, Match
 from receiver.settings import rules
 
 OWN_SECRET_BYTES = 16
+PASSWORD_BYTES = 12
 
 Address = Annotated[str, AfterValidator(rules.address)]
 PrivateAddress = Annotated[str, AfterValidator(rules.private_address)]
@@ -85,7 +86,9 @@ class ProcessFields(Fields):
     log_format: Annotated[Literal["json", "console"], BeforeValidator(rules.lower)] = Field(
         "json", description="json or console"
     )
-    console_password: str | None = Field(None, description="password of the operator's pages")
+    console_password: str | None = Field(
+        None, description="password of the operator's pages at /console; without it they are off"
+    )
     metrics_token: str | None = Field(
         None, description="bearer token for /metrics; without it only loopback may read them"
     )
@@ -118,6 +121,11 @@ class ProcessFields(Fields):
     def cannot_be_guessed(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
         remedy = "use at least 16 random bytes"
         return value and rules.long_enough(value, OWN_SECRET_BYTES, remedy)
+
+    @field_validator("console_password")
+    @classmethod
+    def is_hard_to_guess(cls, value: str | None) -> str | None:
+        return value and rules.long_enough((value,), PASSWORD_BYTES, "choose a longer one")[0]
 
 
 class PosFields(Fields):

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from adapters.contract import Delivery, Order
 from adapters.deliveroo import ADAPTER, GUID
@@ -27,7 +27,8 @@ CONNECTION = Connection(
     intermediary=ADAPTER.intermediary,
     accept="never",
 )
-DISHES = (
+Dish: TypeAlias = tuple[str, str, int]  # POS reference, name, cents
+DISHES: Sequence[Dish] = (
     ("PLU-11", "Tomatensuppe mit Basilikum", 590),
     ("PLU-12", "Pizza Quattro Stagioni, groß", 1290),
     ("PLU-13", "Tagliatelle al Ragù", 1150),
@@ -64,9 +65,9 @@ def dish(reference: str, name: str, price: int) -> dict[str, Any]:
     }
 
 
-def order(number: str, now: datetime) -> dict[str, Any]:
+def order(number: str, now: datetime, dishes: Sequence[Dish] = DISHES) -> dict[str, Any]:
     at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    total = sum(price for _, _, price in DISHES)
+    total = sum(price for _, _, price in dishes)
     return {
         "id": f"de:{number}",
         "order_number": number,
@@ -81,7 +82,7 @@ def order(number: str, now: datetime) -> dict[str, Any]:
         "order_notes": "Bitte ohne Nüsse, danke!",
         "cutlery_notes": "Kein Besteck",
         "customer": {"first_name": "Mia", "contact_number": "+49 30 555 01 17"},
-        "items": [dish(*each) for each in DISHES],
+        "items": [dish(*each) for each in dishes],
         "subtotal": money(total),
         "total_price": money(total),
         "partner_order_subtotal": money(total),

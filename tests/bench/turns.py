@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from adapters.deliveroo import GUID
-from receiver.inbox import search
+from receiver.inbox import listing, search
 from receiver.inbox.claim import claim
 from receiver.inbox.dialect import open_engine, start_checkpoints
 from receiver.inbox.keep import keep_many
@@ -81,8 +81,8 @@ def turn(box: Box, batch: Sequence[Incoming]) -> None:
     mine, _ = box.do("claim", partial(claim, worker="bench", limit=BATCH, now=now))
     box.do("settle", lambda at: [settle(at, job, settlement(job), now) for job in mine])
     order = settlement(mine[0]).orders[0]
-    box.do("state", partial(search.listing, states=("held",)))
-    box.do("name", partial(search.listing, text=order.order_id))
+    box.do("state", partial(listing.page, states=("held",)))
+    box.do("name", partial(listing.page, text=order.order_id))
     box.do("payment", partial(search.orders_called, reference=order.platform_id))
 
 

@@ -13,7 +13,7 @@ import typer
 from sqlalchemy import Connection as Database
 
 from receiver.articles import Chosen
-from receiver.cli.articles.mapping import unknown
+from receiver.catalogue import unknown
 from receiver.cli.explain import Failure, complain
 from receiver.cli.setup import box, settings
 from receiver.cli.shown import Json, print_json
@@ -68,7 +68,11 @@ def import_(
             f"line {row.line}: {problem}"
             for row in rows
             if row.chosen
-            and (problem := unknown(opened, found.connections[row.connection], row.chosen.article))
+            and (
+                problem := unknown(
+                    opened, found.connections[row.connection], row.chosen.article, now()
+                )
+            )
         ]
         for problem in problems:
             complain(problem)

@@ -96,5 +96,7 @@ def cells(arrival: Arrival) -> tuple[object, ...]:
 
 def addresses(built: Stage) -> None:
     typer.echo(f"\nreceiver  {built.receiver}/readyz", err=True)
+    password = built.settings.console_password
+    typer.echo(f"console   {built.receiver}/console  password: {password}", err=True)
     typer.echo(f"OktoPOS   {built.till}/_sandbox/orders", err=True)
     typer.echo("Ctrl-C ends it", err=True)

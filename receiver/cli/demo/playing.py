@@ -17,7 +17,7 @@ from receiver import oktopos
 from receiver.cli.demo.recordings import Recording
 from receiver.cli.demo.shop import SLUG
 from receiver.cli.demo.stage import Stage, until
-from receiver.inbox import search
+from receiver.inbox import listing
 from receiver.pipeline.tools import now
 
 PATIENCE = 20.0  # seconds
@@ -101,7 +101,7 @@ async def rows_without(stage: Stage, states: set[str]) -> list[Row]:
     """The jobs once none is in these states, or when patience is at its end."""
 
     async def rows() -> list[Row]:
-        return [*await stage.inbox.read(lambda box: search.listing(box, limit=1000))]
+        return [*await stage.inbox.read(lambda box: listing.page(box, limit=1000))]
 
     def settled(found: list[Row]) -> bool:
         return not any(row["state"] in states for row in found)

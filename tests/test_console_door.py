@@ -524,6 +524,27 @@ async def test_a_database_that_is_away(
             assert answer.status_code == 303
 
 
+@pytest.mark.parametrize(
+    ("method", "patience"), [("GET", "READ_SECONDS"), ("POST", "WRITE_SECONDS")]
+)
+async def test_nobody_waits_for_a_database_for_ever(
+    method: str, patience: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hangs(*_: object) -> None:
+        await asyncio.sleep(3)
+
+    monkeypatch.setattr(f"receiver.console.parts.{patience}", 0.05)
+    async with served(database_url) as (client, _):
+        await enter(client)
+        token = Forms((await client.get("/console/articles")).text).found[0].fields["token"]
+        monkeypatch.setattr(Inbox, "read" if method == "GET" else "write", hangs)
+        form = {"token": token, "pos": "mitte", "do": "pause"}
+        path = "/console" if method == "GET" else "/console/pos"
+        answer = await client.request(method, path, data=form)
+        assert answer.status_code == 503
+        assert console.AWAY in answer.text
+
+
 @pytest.mark.parametrize("path", [path for path, _ in LOOKS])
 async def test_no_page_needs_a_database_to_say_that_it_is_away(
     path: str, database_url: str, monkeypatch: pytest.MonkeyPatch

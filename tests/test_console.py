@@ -119,7 +119,7 @@ async def test_only_what_there_is_is_paused(
         sent = {**form.fields, "pos": name, "do": do}
         answer = await operator.client.post(form.action, data=sent)
         assert answer.status_code == status
-        assert await operator.run.inbox.read(search.pos_list) == []
+        assert await operator.run.inbox.read(listing.pos_list) == []
 
 
 async def test_a_till_that_fails_says_why_and_when_it_is_probed(database_url: str) -> None:

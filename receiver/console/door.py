@@ -24,6 +24,7 @@ SIGN_IN = f"{HOME}/sign-in"
 LARGEST_FORM = 16_384  # bytes
 FORM_SECONDS = 10.0
 MOST_FIELDS, LONGEST_FIELD = 40, 2_000
+LONGEST_ADDRESS = 64
 NOT_OURS = "This did not come from a page of this console."
 NOT_OF_SESSION = "This form is of another session: go back, reload the page and try again."
 
@@ -122,7 +123,7 @@ def demand_own_page(console: Console, request: Request) -> None:
 def caller(request: Request) -> str:
     """Whom a proxy in front has seen, or who is there: the last entry is the nearest proxy's."""
     seen = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-    return seen or (request.client.host if request.client else "")
+    return (seen or (request.client.host if request.client else ""))[:LONGEST_ADDRESS]
 
 
 def same(given: str, known: str) -> bool:

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from receiver.inbox.operate import OPEN_OR_NOT
 from receiver.inbox.records import moment
+from receiver.inbox.tables import NEVER
 from receiver.oktopos import decimal
 from receiver.settings.model import Pos
 
@@ -68,7 +69,7 @@ def templates(every_pos: Iterable[Pos]) -> Environment:
         "decimal": decimal,
         "left": left,
     }
-    made.globals |= {"OPEN_OR_NOT": OPEN_OR_NOT}
+    made.globals |= {"NEVER": NEVER, "OPEN_OR_NOT": OPEN_OR_NOT}
     return made
 
 

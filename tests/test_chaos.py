@@ -20,6 +20,7 @@ from tests.chaos.run import ENGINES, run
 from tests.running import Json
 
 SECONDS = 8.0
+PATIENCE = 150.0  # a till that failed again and again rests ever longer
 NEW, GONE, PAID = ("deliveroo", "new"), ("deliveroo", "gone"), ("stripe", "paid")
 ORDER = "deliveroo:o1"
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -27,7 +28,7 @@ NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_nothing_is_lost(engine: str, tmp_path: Path) -> None:
-    result = asyncio.run(run(engine, tmp_path, SECONDS, random.randrange(1_000_000)))
+    result = asyncio.run(run(engine, tmp_path, SECONDS, random.randrange(1_000_000), PATIENCE))
     assert result.verdict.green, "\n".join(complaints([result]))
     assert result.acknowledged >= result.orders
     assert result.faults.total() > 0

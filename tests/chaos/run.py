@@ -65,14 +65,16 @@ class Scene:
     senders: Senders
 
 
-async def run(engine: str, folder: Path, seconds: float, seed: int) -> Result:
-    """Everything it leaves is in `folder`."""
+async def run(
+    engine: str, folder: Path, seconds: float, seed: int, patience: float = CALM_SECONDS
+) -> Result:
+    """Everything it leaves is in `folder`. `patience` is for the end, until all is settled."""
     began = time.monotonic()
     planned = lives(seed, seconds, int(seconds * ORDERS_A_SECOND), datetime.now(UTC))
     with ENGINES[engine](folder) as box:
         result = Result(box.name, seed, orders=len(planned))
         async with scene(box, planned, folder, seed) as played:
-            await play(played, planned, seconds, result)
+            await play(played, planned, seconds, patience, result)
             history = await gathered(
                 planned, played.senders.tally, box.url, played.stage.till, ANSWERING
             )
@@ -84,8 +86,10 @@ async def run(engine: str, folder: Path, seconds: float, seed: int) -> Result:
     return result
 
 
-async def play(scene: Scene, planned: Sequence[Life], seconds: float, result: Result) -> None:
-    until = asyncio.get_running_loop().time() + seconds + CALM_SECONDS
+async def play(
+    scene: Scene, planned: Sequence[Life], seconds: float, patience: float, result: Result
+) -> None:
+    until = asyncio.get_running_loop().time() + seconds + patience
     sending = [asyncio.create_task(scene.senders.live(life)) for life in planned]
     await hurt(scene.stage, faults.schedule(result.engine, result.seed, seconds), result)
     await heal(scene.stage)

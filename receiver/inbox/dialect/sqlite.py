@@ -53,7 +53,7 @@ def open_engine(url: str, *, writes: bool) -> Engine:
     )
     event.listen(engine, "connect", prepare)
     begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    event.listen(engine, "begin", lambda connection: cursor(connection).execute(begin))
     return engine
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from starlette.types import ASGIApp
 
 from receiver import health
-from receiver.inbox import open_inbox, search
+from receiver.inbox import listing, open_inbox
 from receiver.serving import serving
 from receiver.web import create_app
 from tests.plain import body, order
@@ -108,7 +108,7 @@ async def test_the_database_is_damaged(tmp_path: Path, monkeypatch: pytest.Monke
         raise AssertionError
 
     monkeypatch.setattr(health, "revision", look)
-    monkeypatch.setattr(search, "counts", look)
+    monkeypatch.setattr(listing, "counts", look)
     async with receiving(tmp_path) as run:
         assert said(await run.client.get("/readyz")) == (503, NO_ANSWER)
         answer = await run.client.get("/metrics")

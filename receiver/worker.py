@@ -214,8 +214,11 @@ class Worker:
 
     async def settle(self, job: Job, settlement: Settlement) -> None:
         """Written, however long the database takes: until then the job stays ours."""
+        made = self.tools.clock()
         while True:
-            write = partial(settle.settle, job=job, settlement=settlement, now=self.tools.clock())
+            now = self.tools.clock()
+            end = clock.followed(settlement, made, now)
+            write = partial(settle.settle, job=job, settlement=end, now=now)
             try:
                 settled = await self.tools.inbox.write(write)
                 break

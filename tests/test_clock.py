@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from itertools import count
+from typing import Any
 
 import pytest
 
-from receiver.inbox import clock
-from receiver.inbox.records import PosVerdict, Settlement, State, ms
+from receiver import worker
+from receiver.inbox import clock, settle
+from receiver.inbox.records import PosVerdict, Settled, Settlement, State, StoreUnavailable, ms
 from receiver.pipeline import ready
 from tests.box import DONE, NOW, Box, incoming, later, opened, order_record
 from tests.plain import order
@@ -85,6 +88,31 @@ async def test_an_order_does_not_wait_for_the_time_that_was(database_url: str) -
         run.clock.turn(seconds=6)
         for job in sent:
             await run.until(job, "done")
+
+
+@pytest.mark.anyio
+async def test_what_is_written_late_is_put_off_by_the_time_that_is(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database was away until the clock had been set back."""
+    monkeypatch.setattr(worker, "STORE_DOWN_SECONDS", 0.5)  # it is noticed before that
+    settle_it, tries = settle.settle, count()
+
+    def at_second_try(*args: Any, **named: Any) -> Settled:
+        if next(tries) == 0:
+            run.clock.turn(minutes=-10)
+            raise StoreUnavailable("away")
+        return settle_it(*args, **named)
+
+    async with line(database_url, chance=1.0) as run:
+        run.clock.turn(**AHEAD)
+        await run.fault("fail", path="order/create")
+        monkeypatch.setattr(settle, "settle", at_second_try)
+        sent = await run.send(order())
+        await run.until(sent, "waiting")
+        await run.mend()
+        run.clock.turn(seconds=6)
+        await run.until(sent, "done")
 
 
 @pytest.mark.anyio

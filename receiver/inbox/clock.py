@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, update
 
 from receiver.inbox.claim import PROBE, paused_pos
-from receiver.inbox.records import ms
+from receiver.inbox.records import Settlement, ms
 from receiver.inbox.tables import WAITING, jobs, workers
 from receiver.inbox.verdicts import probe_again
 from receiver.retry import pause
+
+
+def followed(settlement: Settlement, made: datetime, now: datetime) -> Settlement:
+    """Where the clock was set back between its making and its writing, which may take as long as
+    the database is away, what it puts off goes back as well."""
+    if settlement.due_at is None or now >= made:
+        return settlement
+    return replace(settlement, due_at=settlement.due_at - (made - now))
 
 
 def set_back(connection: Connection, now: datetime) -> int:

@@ -20,8 +20,8 @@ from tests.running import NO_TLS, Json, eventually
 
 pytestmark = pytest.mark.anyio
 
-QUEUES = 40
-IN_EACH = 5
+QUEUES = 100  # more than two workers take at once
+IN_EACH = 3
 WORKERS = 3
 PATIENCE = 60.0  # seconds: five processes start at once
 ORDERS = [f"q{queue}-{turn}" for turn in range(IN_EACH) for queue in range(QUEUES)]
@@ -69,13 +69,12 @@ async def test_each_order_once_and_in_its_turn(database_url: str) -> None:
             return found
 
         async def kill() -> None:
-            await eventually(orders, lambda found: len(found) >= len(ORDERS) // 4, PATIENCE)
-            slow = {"kind": "slow", "seconds": 1, "times": QUEUES}
-            await pos.post("/_sandbox/faults", json=slow)  # so that each has work in hand
             await eventually(lambda: busy(database_url), lambda count: count == WORKERS, PATIENCE)
             killed.send_signal(signal.SIGKILL)
             assert await killed.wait() == -signal.SIGKILL
 
+        slow = {"kind": "slow", "seconds": 1, "times": QUEUES}
+        await pos.post("/_sandbox/faults", json=slow)  # so that each has work in hand
         sending = (sender(queue, webs[queue % 2 :] + webs[: queue % 2]) for queue in range(QUEUES))
         await asyncio.gather(kill(), *sending)
         await eventually(lambda: unfinished(database_url), lambda count: count == 0, PATIENCE)

@@ -240,8 +240,7 @@ async def test_nor_because_the_database_was_away(databases: Databases, database_
         await run.fault("slow", seconds=2.5)
         async with working(tools(run)), working(tools(run)):
             jobs = [await run.send(order(f"o{number}")) for number in range(4)]
-            for job in jobs:
-                await run.until(job, "running")
+            await eventually(run.orders, lambda found: len(found) == len(jobs))  # none has ended
             with databases.away(database_url):
                 await asyncio.sleep(1.5)
             ends = [await run.until(job, "done") for job in jobs]

@@ -89,12 +89,14 @@ def put(connection: Connection, batch: Sequence[Incoming]) -> Sequence[int | Non
     text = insert_text(deliveries, DELIVERY_COLUMNS, len(batch), "?", NEW_ONLY)
     place.execute(text, [value for one in batch for value in one[:8]])
     last, count = place.lastrowid, place.rowcount
+    if count == 0:  # and `last` is of whatever was put in before
+        return [None] * len(batch)
     if count == len(batch):
         return range(last - count + 1, last + 1)
     found = place.execute(
         "SELECT connection, delivery_id, id FROM deliveries WHERE id > ?", [last - count]
     )
-    new = {(of, name): number for of, name, number in found.fetchall()} if count else {}
+    new = {(of, name): number for of, name, number in found.fetchall()}
     return [new.pop(one[:2], None) for one in batch]
 
 

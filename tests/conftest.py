@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.box import Box, opened
 from tests.databases import ENGINES, Databases, Files, Server, server
 
 settings.register_profile(
@@ -65,3 +66,16 @@ def empty_url(databases: Databases) -> Iterator[str]:
     """The same, but nothing is in it yet."""
     with databases.empty() as url:
         yield url
+
+
+@pytest.fixture
+def box(database_url: str) -> Iterator[Box]:
+    with opened(database_url) as found:
+        yield found
+
+
+@pytest.fixture
+def other(database_url: str) -> Iterator[Box]:
+    """The same box, as another process has it open."""
+    with opened(database_url) as found:
+        yield found

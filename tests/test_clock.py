@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -16,19 +15,13 @@ from receiver import worker
 from receiver.inbox import clock, settle
 from receiver.inbox.records import PosVerdict, Settled, Settlement, State, StoreUnavailable, ms
 from receiver.pipeline import ready
-from tests.box import DONE, NOW, Box, incoming, later, opened, order_record
+from tests.box import DONE, NOW, Box, incoming, later, order_record
 from tests.plain import order
 from tests.running import eventually, line
 
 AHEAD = {"minutes": 10.0}
 TURNED = later(minutes=10)
 WAITING = Settlement(state=State.WAITING, due_at=later(minutes=11))
-
-
-@pytest.fixture
-def box(database_url: str) -> Iterator[Box]:
-    with opened(database_url) as found:
-        yield found
 
 
 def set_back(box: Box) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -29,17 +28,10 @@ from tests.box import (
     call,
     incoming,
     later,
-    opened,
     order_record,
     payment_record,
     queues,
 )
-
-
-@pytest.fixture
-def box(database_url: str) -> Iterator[Box]:
-    with opened(database_url) as found:
-        yield found
 
 
 def waiting(seconds: float, **more: Any) -> Settlement:

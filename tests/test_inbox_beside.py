@@ -14,23 +14,10 @@ from sqlalchemy import Connection
 from receiver.inbox import claim, dialect, lease
 from receiver.inbox.keep import keep_many
 from receiver.inbox.records import Incoming, Job, OrderRecord, PosVerdict, Settlement, State
-from tests.box import NOW, Box, incoming, later, opened, order_record
+from tests.box import NOW, Box, incoming, later, order_record
 from tests.databases import postgresql_only
 
 A_MOMENT = 0.3  # seconds; too short only lets a mistake pass
-
-
-@pytest.fixture
-def box(database_url: str) -> Iterator[Box]:
-    with opened(database_url) as found:
-        yield found
-
-
-@pytest.fixture
-def other(database_url: str) -> Iterator[Box]:
-    """The same box, as another process has it open."""
-    with opened(database_url) as found:
-        yield found
 
 
 @contextmanager

@@ -22,7 +22,6 @@ from tests.box import (
     call,
     incoming,
     later,
-    opened,
     order_record,
     payment_record,
 )
@@ -46,12 +45,6 @@ WALK = re.compile(
     rf"SCAN (?!\(|({'|'.join(FOUND)})$|(\d+ )?CONSTANT|{'|'.join(SMALL)}"
     rf"|jobs USING INDEX ({'|'.join(PARTIAL)})$)"
 )
-
-
-@pytest.fixture
-def box(database_url: str) -> Iterator[Box]:
-    with opened(database_url) as found:
-        yield found
 
 
 def driver(connection: Connection) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from functools import partial
@@ -42,12 +41,6 @@ ENDED = Settlement(
     orders=(order_record(cancellation=WHY, state="refused", total=1, tip=2, figures="{}"),),
     calls=(TOLD,),
 )
-
-
-@pytest.fixture
-def box(database_url: str) -> Iterator[Box]:
-    with opened(database_url) as found:
-        yield found
 
 
 def keep(box: Box, name: str = "d1", queue: str = "plain:o1", **given: Any) -> None:

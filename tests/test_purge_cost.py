@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import partial
 
-import pytest
 from sqlalchemy import Connection, event, text
 
 from receiver.inbox import purge
@@ -18,12 +16,6 @@ from tests.test_inbox_cost import plan, steps, traced
 BORDER = later(days=-30)
 MANY = 20_000
 LOT = 500
-
-
-@pytest.fixture
-def box(database_url: str) -> Iterator[Box]:
-    with opened(database_url) as found:
-        yield found
 
 
 def ended(box: Box, name: str, count: int, **age: float) -> None:

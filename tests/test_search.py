@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,17 +10,11 @@ import pytest
 from receiver.inbox import listing, search
 from receiver.inbox.records import Settlement, State
 from receiver.inbox.tables import jobs
-from tests.box import DONE, HELD, NOW, Box, call, incoming, later, opened, order_record
+from tests.box import DONE, HELD, NOW, Box, call, incoming, later, order_record
 from tests.databases import sqlite_only
 from tests.test_inbox_cost import steps
 
 MANY = 2_000
-
-
-@pytest.fixture
-def box(database_url: str) -> Iterator[Box]:
-    with opened(database_url) as made:
-        yield made
 
 
 def unseen(box: Box) -> bool:

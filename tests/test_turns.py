@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -12,25 +12,13 @@ from sqlalchemy import Connection, text
 from receiver.inbox import claim, dialect, operate, sql
 from receiver.inbox.records import Settlement, State, ms
 from receiver.inbox.tables import jobs
-from tests.box import HELD, NOW, Box, incoming, later, opened, queues
+from tests.box import HELD, NOW, Box, incoming, later, queues
 from tests.databases import postgresql_only, sqlite_only
 from tests.test_inbox_beside import claiming, meanwhile
 from tests.test_inbox_cost import steps
 
 MANY = 2_000
 LOT = 500
-
-
-@pytest.fixture
-def box(database_url: str) -> Iterator[Box]:
-    with opened(database_url) as found:
-        yield found
-
-
-@pytest.fixture
-def other(database_url: str) -> Iterator[Box]:
-    with opened(database_url) as found:
-        yield found
 
 
 def keep(box: Box, count: int, queue: str | None = None, **more: Any) -> None:

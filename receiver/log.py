@@ -6,37 +6,110 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from traceback import extract_tb
-from typing import Any, Literal, TextIO, TypeAlias, cast
+from typing import Any, Literal, TypeAlias
 
+import msgspec
 import structlog
-from pydantic_core import PydanticSerializationError, to_json
 from structlog.stdlib import ProcessorFormatter
 
 Event: TypeAlias = MutableMapping[str, Any]
-Rendered: TypeAlias = Callable[[object, str, Event], str]
+Rendered: TypeAlias = Callable[[Sequence[Event]], str]
 
 QUIET = ("httpx", "httpcore", "alembic", "asyncio", "uvicorn.error", "uvicorn.access")
+ENCODER = msgspec.json.Encoder(enc_hook=repr)
+
+
+def as_json(said: Sequence[Event]) -> str:
+    try:
+        return ENCODER.encode_lines(said).decode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return "".join([f"{json.dumps(line, default=repr)}\n" for line in said])
+
+
+def as_text(said: Sequence[Event]) -> str:
+    render = console(sys.stderr.isatty())
+    return "".join([f"{render(None, '', line)}\n" for line in said])
+
+
+@cache
+def console(colors: bool) -> Any:
+    return structlog.dev.ConsoleRenderer(colors=colors)
+
+
+@dataclass(slots=True, eq=False)
+class Log:
+    """Lines for standard error.
+
+    What is said in one turn of the loop is written in one piece, at its end, and is of that
+    moment: at full load a line for itself costs more than all the rest of it. Outside of a loop
+    nothing is held back.
+    """
+
+    least: int = logging.WARNING
+    rendered: Rendered = as_text
+    said: list[Event] = field(default_factory=list)
+
+    def debug(self, event: str, **fields: Any) -> None:
+        self.say(logging.DEBUG, "debug", event, fields)
+
+    def info(self, event: str, **fields: Any) -> None:
+        self.say(logging.INFO, "info", event, fields)
+
+    def warning(self, event: str, **fields: Any) -> None:
+        self.say(logging.WARNING, "warning", event, fields)
+
+    def error(self, event: str, **fields: Any) -> None:
+        self.say(logging.ERROR, "error", event, fields)
+
+    def exception(self, event: str, **fields: Any) -> None:
+        self.error(event, exc_info=True, **fields)
+
+    def say(self, level: int, name: str, event: str, fields: Event) -> None:
+        if level < self.least:
+            return
+        line = {"event": event, **fields, "level": name}
+        self.said.append(bare_errors(line) if "exc_info" in line else line)
+        if len(self.said) > 1:
+            return  # the first of them has seen to it
+        try:
+            asyncio.get_running_loop().call_soon(self.write)
+        except RuntimeError:
+            self.write()
+
+    def write(self) -> None:
+        said, self.said = self.said, []
+        now = timestamp()
+        for line in said:
+            line["timestamp"] = now
+        sys.stderr.write(self.rendered(said))
+        sys.stderr.flush()
+
+
+LOG = Log()
+
+
+def logger() -> Log:
+    return LOG
 
 
 def configure(level: str, style: Literal["json", "console"]) -> None:
-    """Lines go to standard error; what libraries say below a warning is left out."""
-    rendered = as_json if style == "json" else as_text()
-    lines = Lines(sys.stderr, rendered)
-    structlog.configure(
-        processors=[stamped],
-        wrapper_class=structlog.make_filtering_bound_logger(level.lower()),
-        logger_factory=lambda *_: lines,
-        cache_logger_on_first_use=True,
-    )
+    """From where lines are said, and how; what libraries say below a warning is left out."""
+    LOG.least = logging.getLevelNamesMapping()[level.upper()]
+    LOG.rendered = as_json if style == "json" else as_text
     libraries = logging.StreamHandler(sys.stderr)
+    libraries.terminator = ""  # what is rendered has its end
     libraries.setFormatter(
         ProcessorFormatter(
-            foreign_pre_chain=[stamped],
-            processors=[ProcessorFormatter.remove_processors_meta, rendered],
+            foreign_pre_chain=[said_elsewhere],
+            processors=[
+                ProcessorFormatter.remove_processors_meta,
+                lambda _, __, event: LOG.rendered([event]),
+            ],
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[libraries])
@@ -44,48 +117,13 @@ def configure(level: str, style: Literal["json", "console"]) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-@dataclass(slots=True, eq=False)
-class Lines:
-    """What is said in one turn of the loop is written in one piece, at its end: at full load a
-    line for itself costs more than all the rest of it. Outside of a loop nothing is held back."""
-
-    file: TextIO
-    rendered: Rendered
-    said: list[Event] = field(default_factory=list)
-
-    def msg(self, **event: Any) -> None:
-        self.said.append(event)
-        if len(self.said) > 1:
-            return  # the first of them has seen to it
-        try:
-            asyncio.get_running_loop().call_soon(self.hand_over)
-        except RuntimeError:
-            self.hand_over()
-
-    debug = info = warning = error = critical = msg
-
-    def hand_over(self) -> None:
-        said, self.said = self.said, []
-        self.file.write("".join([f"{self.rendered(self, '', event)}\n" for event in said]))
-        self.file.flush()
-
-
-def stamped(_: object, level: str, event: Event) -> Event:
-    event["level"] = level
-    event["timestamp"] = datetime.now(UTC).isoformat()[:-6] + "Z"
+def said_elsewhere(_: object, level: str, event: Event) -> Event:
+    event.update(level=level, timestamp=timestamp())
     return bare_errors(event) if "exc_info" in event else event
 
 
-def as_text() -> Rendered:
-    renderer: Any = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    return cast("Rendered", renderer)
-
-
-def as_json(_: object, __: str, event: Event) -> str:
-    try:
-        return to_json(event, fallback=repr).decode()
-    except PydanticSerializationError:  # half of a surrogate pair
-        return json.dumps(event, default=repr)
+def timestamp() -> str:
+    return datetime.now(UTC).isoformat()[:-6] + "Z"
 
 
 def bare_errors(event: Event) -> Event:
@@ -107,7 +145,3 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
-
-
-def logger() -> Any:
-    return structlog.get_logger()

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 import pytest
-import structlog
 
 from adapters.contract import Delivery, Identity
 from receiver import log
@@ -32,20 +31,10 @@ def written(style: Style = "json", level: str = "info") -> Iterator[io.StringIO]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stderr", stream)
         patch.setattr(logging.root, "handlers", [])
-        forget_loggers()
+        for name in ("least", "rendered"):
+            patch.setattr(log.LOG, name, getattr(log.LOG, name))  # as it is now, afterwards
         log.configure(level, style)
-        try:
-            yield stream
-        finally:
-            structlog.reset_defaults()
-            forget_loggers()
-
-
-def forget_loggers() -> None:
-    """They keep the stream they were first used with."""
-    for name, module in list(sys.modules.items()):
-        if name.startswith("receiver") and hasattr(module, "logger"):
-            vars(module.logger).pop("bind", None)
+        yield stream
 
 
 def events(stream: io.StringIO) -> list[dict[str, Any]]:

@@ -47,6 +47,7 @@ class Lane(Generic[T, R]):
     closed: bool = False
     outages: tuple[type[Exception], ...] = ()
     largest: int = 0  # batch
+    connection: Connection | None = None  # while one batch follows the other
 
     def __post_init__(self) -> None:
         self.outages = outages(self.engine)
@@ -90,6 +91,8 @@ class Lane(Generic[T, R]):
             batch, last = self._gather()
             if batch:
                 self._answer(batch, self._perform(batch))
+            if last or self.queue.empty():
+                self._give_back()
             if last:
                 return
 
@@ -121,15 +124,24 @@ class Lane(Generic[T, R]):
         """Once more when it failed for a passing reason; never when it may be committed."""
         working = False
         try:
-            with self.engine.begin() as connection:
+            self.connection = self.connection or self.engine.connect()
+            with self.connection.begin():
                 working = True
-                results = self.work(connection, items)
+                results = self.work(self.connection, items)
                 working = False
             return results
-        except self.outages as error:
-            if not working or tries == 1 or not passes(error):
+        except Exception as error:
+            self._give_back()
+            passing = isinstance(error, self.outages) and passes(error)
+            if not working or tries == 1 or not passing:
                 raise
         return self._transact(items, tries - 1)
+
+    def _give_back(self) -> None:
+        """Not after each batch: taking a connection from the pool costs more than a commit."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.close()
 
     def _answer(self, batch: Sequence[Waiting[T, R]], results: Sequence[R | Exception]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more

@@ -18,10 +18,11 @@ from functools import partial
 
 from receiver import log, metrics
 from receiver.http import MayNot, may_send
-from receiver.inbox import claim, clock, lease, settle
+from receiver.inbox import claim, clock, lease
 from receiver.inbox.dialect import only_worker
 from receiver.inbox.records import (
     Attempt,
+    Ending,
     Job,
     PosState,
     Settled,
@@ -218,9 +219,8 @@ class Worker:
         while True:
             now = self.tools.clock()
             end = clock.followed(settlement, made, now)
-            write = partial(settle.settle, job=job, settlement=end, now=now)
             try:
-                settled = await self.tools.inbox.write(write)
+                settled = await self.tools.inbox.settle(Ending(job, end, now))
                 break
             except StoreUnavailable as error:
                 logger.error("store_unavailable", job=job.id, reason=str(error))

@@ -18,6 +18,7 @@ from receiver.inbox.dialect import open_engine
 from receiver.inbox.keep import keep_many
 from receiver.inbox.records import (
     Answer,
+    Ending,
     Incoming,
     Job,
     OrderRecord,
@@ -105,7 +106,7 @@ class Box:
         return job
 
     def settle(self, job: Job, settlement: Settlement = DONE, *, now: datetime = NOW) -> bool:
-        return self.do(lambda box: settle.settle(box, job, settlement, now)).ours
+        return self.do(lambda box: settle.settle_many(box, [Ending(job, settlement, now)])[0].ours)
 
     def beat(self, worker: str = "me", *, now: datetime = NOW, alone: bool = False) -> int:
         return self.do(partial(lease.heartbeat, worker=worker, now=now, alone=alone))

@@ -14,7 +14,7 @@ from receiver.inbox import quarantine, settle
 from receiver.inbox.by_hand import transaction
 from receiver.inbox.claim import claim
 from receiver.inbox.quarantine import Suspect
-from receiver.inbox.records import Attempt, OrderRecord, Settlement, State, ms
+from receiver.inbox.records import Attempt, Ending, OrderRecord, Settlement, State, ms
 from tests.commands import PLATFORMS, Desk, call, delivery, desk, said
 from tests.plain import body, cancellation, order, payment
 
@@ -69,7 +69,7 @@ def created(made: Desk, order_id: str, *, pos: str = "mitte", **known: Any) -> N
         )
         step = Attempt("created", NAME, NAME)
         settled = Settlement(state=State.DONE, orders=(record,), attempts=(step,))
-        settle.settle(box, job, settled, datetime.now(UTC))
+        settle.settle_many(box, [Ending(job, settled, datetime.now(UTC))])
 
     with transaction(made.url, writes=True) as box:
         work(box)

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from itertools import count
-from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
-from receiver import worker
+from receiver import inbox, worker
 from receiver.inbox import clock, settle
-from receiver.inbox.records import PosVerdict, Settled, Settlement, State, StoreUnavailable, ms
+from receiver.inbox.records import (
+    Ending,
+    PosVerdict,
+    Settled,
+    Settlement,
+    State,
+    StoreUnavailable,
+    ms,
+)
 from receiver.pipeline import ready
 from tests.box import DONE, NOW, Box, incoming, later, order_record
 from tests.plain import order
@@ -89,18 +98,18 @@ async def test_what_is_written_late_is_put_off_by_the_time_that_is(
 ) -> None:
     """The database was away until the clock had been set back."""
     monkeypatch.setattr(worker, "STORE_DOWN_SECONDS", 0.5)  # it is noticed before that
-    settle_it, tries = settle.settle, count()
+    tries = count()
 
-    def at_second_try(*args: Any, **named: Any) -> Settled:
-        if next(tries) == 0:
+    def at_second_try(box: Connection, endings: Sequence[Ending]) -> list[Settled]:
+        if endings and next(tries) == 0:
             run.clock.turn(minutes=-10)
             raise StoreUnavailable("away")
-        return settle_it(*args, **named)
+        return settle.settle_many(box, endings)
 
     async with line(database_url, chance=1.0) as run:
         run.clock.turn(**AHEAD)
         await run.fault("fail", path="order/create")
-        monkeypatch.setattr(settle, "settle", at_second_try)
+        monkeypatch.setattr(inbox, "settle_many", at_second_try)
         sent = await run.send(order())
         await run.until(sent, "waiting")
         await run.mend()

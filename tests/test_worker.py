@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,14 +14,16 @@ from itertools import count
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from adapters.contract import Delivery
-from receiver import worker
+from receiver import inbox, worker
 from receiver.http import CALLS_PER_DESTINATION
 from receiver.inbox import claim, keep, lease, open_inbox, settle
 from receiver.inbox.dialect import only_worker, sqlite
 from receiver.inbox.records import (
     Attempt,
+    Ending,
     Incoming,
     Job,
     Settled,
@@ -134,14 +136,13 @@ async def test_a_settlement_that_cannot_be_written_blocks_nothing(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else the job would be running for ever, and all that follows in its queue would wait."""
-    really = settle.settle
 
-    def settle_badly(connection: Any, job: Job, settlement: Settlement, now: Any) -> Settled:
-        if not job.sent and settlement.state is State.DONE:
+    def settle_badly(box: Connection, endings: Sequence[Ending]) -> list[Settled]:
+        if any(not job.sent and end.state is State.DONE for job, end, _ in endings):
             raise ValueError("text with something no database takes")
-        return really(connection, job, settlement, now)
+        return settle.settle_many(box, endings)
 
-    monkeypatch.setattr(settle, "settle", settle_badly)
+    monkeypatch.setattr(inbox, "settle_many", settle_badly)
     async with line(database_url) as run:
         job = await run.send(order())
         await eventually(lambda: asked(run), bool)

@@ -16,16 +16,18 @@ from sqlalchemy import Connection
 from receiver.inbox.dialect import open_engine, start_checkpoints
 from receiver.inbox.keep import keep_many
 from receiver.inbox.lane import Lane
-from receiver.inbox.records import Incoming
+from receiver.inbox.records import Ending, Incoming, Settled
+from receiver.inbox.settle import settle_many
 
 T = TypeVar("T")
 Work: TypeAlias = Callable[[Connection], Any]
+Item: TypeAlias = Incoming | Ending | Work
 
 
 @dataclass(slots=True)
 class Inbox:
     url: str
-    writer: Lane[Incoming | Work, Any]
+    writer: Lane[Item, Any]
     reader: Lane[Work, Any]
     stop_checkpoints: Callable[[], None]
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
@@ -39,6 +41,10 @@ class Inbox:
         if new:
             self.arrived.set()
         return bool(new)
+
+    async def settle(self, ending: Ending) -> Settled:
+        """What came of it, once it is committed. Raises StoreUnavailable."""
+        return cast("Settled", await self.writer.submit(ending))
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, once it is committed. Raises StoreUnavailable, or what it raises."""
@@ -56,17 +62,27 @@ class Inbox:
 
 async def open_inbox(url: str) -> Inbox:
     """The box behind a SQLAlchemy URL, which must be migrated. Belongs to the running loop."""
-    writer: Lane[Incoming | Work, Any] = Lane(open_engine(url, writes=True), perform, "box-writer")
+    writer: Lane[Item, Any] = Lane(open_engine(url, writes=True), perform, "box-writer")
     reader: Lane[Work, Any] = Lane(open_engine(url, writes=False), look, "box-reader")
     writer.start()
     reader.start()
     return Inbox(url, writer, reader, start_checkpoints(url))
 
 
-def perform(connection: Connection, items: Sequence[Incoming | Work]) -> list[Any]:
-    """Keeps all deliveries in one statement, then does the rest in order."""
-    kept = iter(keep_many(connection, [item for item in items if isinstance(item, Incoming)]))
-    return [next(kept) if isinstance(item, Incoming) else item(connection) for item in items]
+def perform(connection: Connection, items: Sequence[Item]) -> list[Any]:
+    """Keeps all deliveries and settles all jobs together, then does the rest in order."""
+    kept = iter(keep_many(connection, [one for one in items if isinstance(one, Incoming)]))
+    settled = iter(settle_many(connection, [one for one in items if isinstance(one, Ending)]))
+    results: list[Any] = []
+    for item in items:
+        match item:
+            case Incoming():
+                results.append(next(kept))
+            case Ending():
+                results.append(next(settled))
+            case work:
+                results.append(work(connection))
+    return results
 
 
 def look(connection: Connection, items: Sequence[Work]) -> list[Any]:

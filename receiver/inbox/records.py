@@ -165,6 +165,18 @@ class Settlement:
     wakes_queue: bool = False  # what stands in the same queue looks again, held or not
 
 
+class Ending(NamedTuple):
+    """A job that was ours, and how it ends for now; `now` is when."""
+
+    job: Job
+    settlement: Settlement
+    now: datetime
+
+    @property
+    def key(self) -> tuple[int, int]:
+        return self.job.id, self.job.fence
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """`ours`: it was written, as the job was still ours; `more`: something else may run now."""

@@ -215,6 +215,5 @@ def change(
         .returning(jobs.c.id, jobs.c.queue)
     )
     moved = connection.execute(changed).all()
-    for queue in {row[1] for row in moved}:
-        pass_on(connection, queue)
+    pass_on(connection, *(row[1] for row in moved))
     return [row[0] for row in moved]

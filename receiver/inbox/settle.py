@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
+from itertools import compress
 
 from sqlalchemy import Connection, bindparam, exists, update
 
@@ -13,7 +13,7 @@ from receiver.inbox.dialect import JOB_COLUMNS
 from receiver.inbox.keep import until
 from receiver.inbox.records import (
     Answer,
-    Attempt,
+    Ending,
     Job,
     Settled,
     Settlement,
@@ -23,8 +23,8 @@ from receiver.inbox.records import (
     platform,
     storable,
 )
-from receiver.inbox.sql import insert_many, run
-from receiver.inbox.standing import record_order, record_payment, record_payment_reference
+from receiver.inbox.sql import insert_many, run, update_many
+from receiver.inbox.standing import record_orders, record_payment_reference, record_payments
 from receiver.inbox.tables import (
     ENDED,
     STANDING,
@@ -38,35 +38,27 @@ from receiver.inbox.tables import (
     payment_references,
 )
 from receiver.inbox.turns import pass_on
-from receiver.inbox.verdicts import judge, probe_again
+from receiver.inbox.verdicts import judge_all, probe_again
 
-OURS = (
-    update(jobs)
-    .where(
-        jobs.c.id == bindparam("job"),
-        jobs.c.fence == bindparam("ours"),
-        jobs.c.state == "running",
-    )
-    .values(
-        state=bindparam("new_state"),
-        reason=bindparam("new_reason"),
-        due_at=bindparam("new_due"),
-        failures=bindparam("new_failures"),
-        sent=bindparam("new_sent"),
-        pos=bindparam("new_pos"),
-        lane=bindparam("new_lane"),
-        queue=bindparam("new_queue"),
-        awaits=bindparam("new_awaits"),
-        deadline=bindparam("new_deadline"),
-        alarm_at=bindparam("new_alarm"),
-        at_risk=bindparam("new_risk"),
-        cleared=False,
-        owner=None,
-        updated_at=bindparam("now"),
-    )
+KEY = ("id", "fence")
+WRITTEN = (
+    "state",
+    "reason",
+    "due_at",
+    "failures",
+    "sent",
+    "pos",
+    "lane",
+    "queue",
+    "awaits",
+    "deadline",
+    "alarm_at",
+    "at_risk",
+    "cleared",
+    "owner",
+    "updated_at",
 )
-
-
+RUNNING = "jobs.state = 'running'"
 MISSED_ORDER = (
     update(jobs)
     .where(
@@ -109,46 +101,59 @@ WAKE_SENT = (
 )
 
 
-def settle(connection: Connection, job: Job, settlement: Settlement, now: datetime) -> Settled:
-    """Writes the settlement; nothing is written when the job is no longer ours."""
-    deadline, alarm_at = until(settlement.deadline or job.deadline, settlement.alarm_at)
-    ours = run(
-        connection,
-        OURS,
-        job=job.id,
-        ours=job.fence,
-        new_state=str(settlement.state),
-        new_reason=settlement.reason and storable(settlement.reason),
-        new_due=ms(settlement.due_at or now),
-        new_failures=settlement.failures,
-        new_sent=settlement.sent,
-        new_pos=settlement.pos or job.pos,
-        new_lane=lane(job.connection, settlement.pos or job.pos),
-        new_queue=settlement.queue or job.queue,
-        new_awaits=settlement.awaits and storable(settlement.awaits),
-        new_deadline=deadline,
-        new_alarm=alarm_at,
-        new_risk=settlement.at_risk,
-        now=ms(now),
-    )
+def settle_many(connection: Connection, endings: Sequence[Ending]) -> list[Settled]:
+    """Writes each settlement whose job is still ours; of the others nothing.
+
+    What all of them change in one place is one statement: with SQLite each costs some turns with
+    the interpreter's lock, with PostgreSQL a round trip.
+    """
+    still = still_ours(connection, endings)
+    ours = list(compress(endings, still))
     if not ours:
-        return Settled(ours=False)
-    record_attempts(connection, job, settlement.attempts, now)
-    woken = [record_order(connection, job, order, now) for order in settlement.orders]
-    for payment in settlement.payments:
-        record_payment(connection, payment)
-    woken += [
-        record_payment_reference(connection, job, *pair, now)
-        for pair in settlement.payment_references
+        return [Settled(ours=False)] * len(endings)
+    now = max(one.now for one in ours)
+    record_attempts(connection, ours)
+    woken = record(connection, ours, now)
+    judge_all(connection, [verdict for one in ours for verdict in one.settlement.verdicts], now)
+    for job, settlement, _ in ours:
+        if job.probe and not settlement.verdicts:  # it asked the POS nothing: the next one may
+            probe_again(connection, job.pos, now)
+    woken += add_answers(connection, ours, now)
+    woken += sum(look_again(connection, *one) for one in ours)
+    left = pass_on(connection, *(one.job.queue for one in ours))
+    return [
+        Settled(is_ours, is_ours and (woken > 0 or one.job.queue in left))
+        for one, is_ours in zip(endings, still, strict=True)
     ]
-    for verdict in settlement.verdicts:
-        judge(connection, verdict, now)
-    if job.probe and not settlement.verdicts:  # it asked the POS nothing: the next one may
-        probe_again(connection, job.pos, now)
-    add_answers(connection, job, settlement.calls, now)
-    woken += [look_again(connection, job, settlement, now), len(settlement.calls)]
-    behind = pass_on(connection, job.queue)
-    return Settled(ours=True, more=behind or any(woken))
+
+
+def still_ours(connection: Connection, endings: Sequence[Ending]) -> list[bool]:
+    """Whether each job is, and so has been written."""
+    first: dict[tuple[int, int], Ending] = {}
+    for one in endings:
+        first.setdefault(one.key, one)
+    rows = [(*key, *written(*one)) for key, one in first.items()]
+    found = update_many(connection, jobs, KEY, WRITTEN, rows, RUNNING)
+    return [one.key in found and first[one.key] is one for one in endings]
+
+
+def written(job: Job, settlement: Settlement, now: datetime) -> tuple[object, ...]:
+    return (
+        str(settlement.state),
+        settlement.reason and storable(settlement.reason),
+        ms(settlement.due_at or now),
+        settlement.failures,
+        settlement.sent,
+        settlement.pos or job.pos,
+        lane(job.connection, settlement.pos or job.pos),
+        settlement.queue or job.queue,
+        settlement.awaits and storable(settlement.awaits),
+        *until(settlement.deadline or job.deadline, settlement.alarm_at),
+        settlement.at_risk,
+        False,
+        None,
+        ms(now),
+    )
 
 
 def look_again(connection: Connection, job: Job, settlement: Settlement, now: datetime) -> int:
@@ -169,9 +174,18 @@ def look_again(connection: Connection, job: Job, settlement: Settlement, now: da
     return woken
 
 
-def record_attempts(
-    connection: Connection, job: Job, steps: Sequence[Attempt], now: datetime
-) -> None:
+def record(connection: Connection, ours: Sequence[Ending], now: datetime) -> int:
+    """What is now known of orders and payments; how many jobs have waited for it."""
+    orders = [(one.job, order) for one in ours for order in one.settlement.orders]
+    woken = record_orders(connection, orders, now)
+    record_payments(connection, [payment for one in ours for payment in one.settlement.payments])
+    for job, settlement, _ in ours:
+        for pair in settlement.payment_references:
+            woken += record_payment_reference(connection, job, *pair, now)
+    return woken
+
+
+def record_attempts(connection: Connection, ours: Sequence[Ending]) -> None:
     insert_many(
         connection,
         attempts,
@@ -184,33 +198,37 @@ def record_attempts(
                 storable(step.detail),
                 storable(step.answer or "") or None,
             )
-            for step in steps
+            for job, settlement, now in ours
+            for step in settlement.attempts
         ],
     )
 
 
-def add_answers(connection: Connection, job: Job, answers: Sequence[Answer], now: datetime) -> None:
-    add(
-        connection,
-        [replace(one, delivery=one.delivery or job.delivery_row) for one in answers],
-        of=job.connection,
-        queue=job.queue,
-        now=now,
-    )
+def add_answers(connection: Connection, ours: Sequence[Ending], now: datetime) -> int:
+    """To the platforms, each a job of its own; how many they are."""
+    rows = [
+        answer(one, of=job.connection, queue=job.queue, delivery=job.delivery_row, now=now)
+        for job, settlement, _ in ours
+        for one in settlement.calls
+    ]
+    return insert_many(connection, jobs, ANSWER, rows)
 
 
 def add(
     connection: Connection, answers: Sequence[Answer], *, of: str, queue: str, now: datetime
 ) -> None:
-    """Answers to the platform, in a queue of their own: they never stand in the POS's way."""
+    rows = [answer(one, of=of, queue=queue, now=now) for one in answers]
+    insert_many(connection, jobs, ANSWER, rows)
+
+
+ANSWER = (*JOB_COLUMNS, "call")
+
+
+def answer(
+    one: Answer, *, of: str, queue: str, now: datetime, delivery: int | None = None
+) -> tuple[object, ...]:
+    """An answer to the platform, in a queue of its own: it never stands in the POS's way."""
     at, peer = ms(now), platform(of)
-    goes = (of, answering(queue), False, peer, lane(of, peer), "ready", at, at, False, at)
-    insert_many(
-        connection,
-        jobs,
-        (*JOB_COLUMNS, "call"),
-        [
-            (one.delivery, *goes, *until(one.deadline, one.alarm_at), storable(one.call))
-            for one in answers
-        ],
-    )
+    start = (one.delivery or delivery, of, answering(queue), False, peer, lane(of, peer))
+    limits = until(one.deadline, one.alarm_at)
+    return (*start, "ready", at, at, False, at, *limits, storable(one.call))

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Table
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
 
-from receiver.inbox.dialect import cursor, insert_many
+from receiver.inbox.dialect import chunks, cursor, insert_many, update_many
 
-__all__ = ["insert_many", "rows", "run", "upsert"]
+__all__ = ["chunks", "insert_many", "rows", "run", "update_many", "upsert"]
 
 
 @cache

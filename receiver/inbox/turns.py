@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     Update,
     and_,
     bindparam,
@@ -28,8 +30,10 @@ from sqlalchemy import (
     update,
 )
 
-from receiver.inbox.sql import rows, run
+from receiver.inbox.sql import chunks, rows, run
 from receiver.inbox.tables import READY, STANDING, STANDING_STATES, among, jobs
+
+T = TypeVar("T")
 
 other = jobs.alias("other")
 AHEAD = select(other.c.id).where(
@@ -46,12 +50,6 @@ IS_AHEAD, IS_BUSY = (
 IN_THE_WAY = or_(and_(not_(jobs.c.overtakes), IS_AHEAD), IS_BUSY)
 
 UNMARKED = and_(READY, jobs.c.behind == false())
-FIRST = (
-    select(jobs.c.id, jobs.c.behind)
-    .where(jobs.c.queue == bindparam("of"), STANDING)
-    .order_by(jobs.c.id)
-    .limit(1)
-)
 OUTLASTED = (
     update(jobs).where(READY, jobs.c.behind == true(), not_(IN_THE_WAY)).values(behind=False)
 )
@@ -59,7 +57,7 @@ OUTLASTED = (
 
 @cache
 def marking(count: int, behind: bool) -> Update:
-    return update(jobs).where(one_of(count)).values(behind=behind)
+    return update(jobs).where(one_of(count), jobs.c.behind != behind).values(behind=behind)
 
 
 def mark(connection: Connection, ids: Sequence[int], *, behind: bool = True) -> None:
@@ -68,12 +66,27 @@ def mark(connection: Connection, ids: Sequence[int], *, behind: bool = True) -> 
         run(connection, marking(len(values), behind), **values)
 
 
-def pass_on(connection: Connection, queue: str) -> bool:
-    """Whether anything is left in the queue; if so, the first of it is not behind another."""
-    for first, behind in rows(connection, FIRST, of=queue):
-        mark(connection, [first] if behind else [], behind=False)
-        return True
-    return False
+@cache
+def first_of(count: int) -> Select[Any]:
+    """Of so many queues, each in a column of its own: else one long queue is read to its end."""
+    standing = select(jobs.c.id).where(STANDING).order_by(jobs.c.id).limit(1)
+    return select(
+        *(
+            standing.where(jobs.c.queue == bindparam(f"queue{place}")).scalar_subquery()
+            for place in range(count)
+        )
+    )
+
+
+def pass_on(connection: Connection, *queues: str) -> set[str]:
+    """In which of them anything is left; and the first of it is not behind another."""
+    left: dict[str, int] = {}
+    for names in chunks(list(dict.fromkeys(queues))):
+        values = padded("queue", names)
+        (firsts,) = rows(connection, first_of(len(values)), **values)
+        left |= {name: first for name, first in zip(names, firsts, strict=False) if first}
+    mark(connection, list(left.values()), behind=False)
+    return set(left)
 
 
 def look_through(connection: Connection) -> None:
@@ -86,6 +99,10 @@ def one_of(count: int) -> ColumnElement[bool]:
 
 
 def named(ids: Sequence[int]) -> Mapping[str, int]:
+    return padded("id", ids)
+
+
+def padded(name: str, values: Sequence[T]) -> Mapping[str, T]:
     """As many as the next power of two, so that there are few statements to compile."""
-    padded = [*ids, *[ids[-1]] * ((1 << (len(ids) - 1).bit_length()) - len(ids))]
-    return {f"id{place}": number for place, number in enumerate(padded)}
+    more = (1 << (len(values) - 1).bit_length()) - len(values)
+    return {f"{name}{place}": value for place, value in enumerate([*values, *[values[-1]] * more])}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, or_, select, update
@@ -30,6 +31,16 @@ POS_STATE = (
     .where(pos_states.c.pos == bindparam("of"))
     .with_for_update()
 )
+
+
+def judge_all(connection: Connection, verdicts: Iterable[PosVerdict], now: datetime) -> None:
+    """One after the other; but that a POS works is not written twice in a row."""
+    works: set[str] = set()
+    for verdict in verdicts:
+        if verdict.failing is None and verdict.pos in works:
+            continue
+        (works.add if verdict.failing is None else works.discard)(verdict.pos)
+        judge(connection, verdict, now)
 
 
 def judge(connection: Connection, verdict: PosVerdict, now: datetime) -> None:

@@ -18,8 +18,17 @@ from receiver.inbox import listing, search
 from receiver.inbox.claim import claim
 from receiver.inbox.dialect import open_engine, start_checkpoints
 from receiver.inbox.keep import keep_many
-from receiver.inbox.records import Attempt, Incoming, Job, OrderRecord, Settlement, State, lane
-from receiver.inbox.settle import settle
+from receiver.inbox.records import (
+    Attempt,
+    Ending,
+    Incoming,
+    Job,
+    OrderRecord,
+    Settlement,
+    State,
+    lane,
+)
+from receiver.inbox.settle import settle_many
 from tests.bench.deliveries import CONNECTION, incoming
 from tests.bench.figures import MS, Figure, Goal, middle
 from tests.bench.filling import named, till
@@ -79,7 +88,9 @@ def turn(box: Box, batch: Sequence[Incoming]) -> None:
     now = datetime.now(UTC)
     box.do("keep", partial(keep_many, batch=batch))
     mine, _ = box.do("claim", partial(claim, worker="bench", limit=BATCH, now=now))
-    box.do("settle", lambda at: [settle(at, job, settlement(job), now) for job in mine])
+    box.do(
+        "settle", lambda at: settle_many(at, [Ending(job, settlement(job), now) for job in mine])
+    )
     order = settlement(mine[0]).orders[0]
     box.do("state", partial(listing.page, states=("held",)))
     box.do("name", partial(listing.page, text=order.order_id))

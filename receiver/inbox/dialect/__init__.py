@@ -10,22 +10,26 @@ from sqlalchemy import Connection, Engine, Table, make_url
 from receiver.inbox.dialect import postgresql, sqlite
 from receiver.inbox.dialect.common import (
     JOB_COLUMNS,
+    chunks,
     cursor,
     insert_many,
     is_outage,
     outages,
     passes,
+    update_many,
 )
 from receiver.inbox.records import Incoming
 
 __all__ = [
     "JOB_COLUMNS",
+    "chunks",
     "cursor",
     "insert_many",
     "is_outage",
     "outages",
     "passes",
     "sqlite_path",
+    "update_many",
 ]
 
 

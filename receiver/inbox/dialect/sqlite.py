@@ -15,7 +15,7 @@ from sqlalchemy.pool import QueuePool
 
 from receiver.inbox.dialect.common import (
     JOB_COLUMNS,
-    LARGEST_INSERT,
+    chunks,
     cursor,
     insert_many,
     insert_text,
@@ -69,11 +69,7 @@ NEW_ONLY = "ON CONFLICT (connection, delivery_id) DO NOTHING"
 
 def keep(connection: Connection, batch: Sequence[Incoming]) -> Sequence[bool]:
     """Puts in what is new; says of each whether it was."""
-    ids = [
-        number
-        for start in range(0, len(batch), LARGEST_INSERT)
-        for number in put(connection, batch[start : start + LARGEST_INSERT])
-    ]
+    ids = [number for some in chunks(batch) for number in put(connection, some)]
     rows = [job_row(number, one) for number, one in zip(ids, batch, strict=True) if number]
     insert_many(connection, jobs, JOB_COLUMNS, rows)
     return [number is not None for number in ids]

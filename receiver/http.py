@@ -1,8 +1,10 @@
-"""The one module that knows the HTTP client. One small client per destination, kept for life.
+"""The one module that knows the HTTP client. A few connections per destination, kept for life.
 
 Each destination gets at most eight connections, and at most eight calls are under way to it;
-hundreds of destinations are then no problem. Beneath httpx it is aiohttp that talks: forwarding
-shares the interpreter with acknowledging, and httpx's own transport takes four times as much of it.
+hundreds of destinations are then no problem. Requests and answers are httpx's, beneath them it is
+aiohttp that talks: forwarding shares the interpreter with acknowledging, and httpx's own transport
+takes four times as much of it. Its client stays out of it too: of what it does, to follow, to
+remember cookies, to log in, we want nothing, and it takes as much as all the rest of a call.
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -25,6 +26,7 @@ CALLS_PER_DESTINATION = 8
 CONNECT_SECONDS = 5.0
 CALL_SECONDS = 25.0
 IDLE_SECONDS = 4.0  # less than the five after which many a server hangs up on us
+ALWAYS = {"accept": "*/*", "accept-encoding": "gzip, deflate", "user-agent": "oktopos-receiver"}
 LARGEST_ANSWER = 4 * 1024 * 1024
 NEVER_SENT = (
     aiohttp.ClientConnectorError,
@@ -63,7 +65,7 @@ class Reply:
 
 @dataclass(slots=True)
 class Destination:
-    client: httpx.AsyncClient
+    transport: Transport
     places: asyncio.Semaphore = field(
         default_factory=lambda: asyncio.Semaphore(CALLS_PER_DESTINATION)
     )
@@ -90,7 +92,7 @@ class Http:
                 raise MayNot("not heard of for too long: the job may be another worker's by now")
             try:
                 async with asyncio.timeout(CALL_SECONDS):
-                    return await self._exchange(destination.client, method, url, headers, body)
+                    return await exchange(destination.transport, method, url, headers, body)
             except TimeoutError:
                 raise NoAnswer(f"no answer within {CALL_SECONDS:.0f} s") from None
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
@@ -100,46 +102,33 @@ class Http:
             except httpx.HTTPError as error:
                 raise NoAnswer(f"connection lost: {type(error).__name__}") from None
 
-    async def _exchange(
-        self,
-        client: httpx.AsyncClient,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-    ) -> Reply:
-        request = client.build_request(method, address(url), headers=dict(headers), content=body)
-        response = await client.send(request, stream=True)
-        try:
-            return Reply(response.status_code, dict(response.headers), await bounded(response))
-        finally:
-            await response.aclose()
-
     def _destination(self, url: str) -> Destination:
         origin = urlsplit(url).netloc
         if origin not in self.destinations:
-            self.destinations[origin] = Destination(new_client())
+            self.destinations[origin] = Destination(Transport())
         return self.destinations[origin]
 
     async def close(self) -> None:
         for destination in self.destinations.values():
-            await destination.client.aclose()
+            await destination.transport.aclose()
         self.destinations.clear()
 
 
-def new_client() -> httpx.AsyncClient:
-    return httpx.AsyncClient(
-        transport=Transport(),
-        timeout=httpx.Timeout(CALL_SECONDS, connect=CONNECT_SECONDS),
-        trust_env=False,
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # nothing is remembered
-        headers={"user-agent": "oktopos-receiver"},
-    )
+async def exchange(
+    transport: Transport, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+) -> Reply:
+    given = {name.lower(): value for name, value in headers.items()}
+    request = httpx.Request(method, address(url), headers=ALWAYS | given, content=body)
+    response = await transport.handle_async_request(request)
+    try:
+        return Reply(response.status_code, dict(response.headers), await bounded(response))
+    finally:
+        await response.aclose()
 
 
 @dataclass(slots=True)
 class Transport(httpx.AsyncBaseTransport):
-    """aiohttp's connections beneath httpx's client. It sends what can be repeated without harm
+    """aiohttp's connections beneath httpx's requests. It sends what can be repeated without harm
     (GET, PUT) once more when a connection breaks; never a POST."""
 
     session: aiohttp.ClientSession | None = None  # belongs to the loop that makes the first call

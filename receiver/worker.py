@@ -109,7 +109,9 @@ class Worker:
                 self.start(job)
                 self.pause = SOON_SECONDS
                 await asyncio.sleep(0)  # one a turn: between them the web side has its own
-            if not claimed or len(self.running) >= AT_ONCE:
+            if claimed:
+                await asyncio.sleep(SOON_SECONDS)  # what comes meanwhile is claimed together
+            else:
                 await self.rest()
 
     async def heed_clock(self) -> None:
@@ -124,11 +126,10 @@ class Worker:
 
     async def rest(self) -> None:
         """Until something arrives, or may run now, or it is time to look again."""
-        self.pause = min(self.pause, IDLE_SECONDS)
         with suppress(TimeoutError):
             async with asyncio.timeout(self.pause):
                 await self.tools.inbox.arrived.wait()
-        self.pause *= 2
+        self.pause = min(2 * self.pause, IDLE_SECONDS)
 
     async def look(self) -> bool:
         """Whether claiming would find something: one read, while an idle claim would write."""
@@ -232,9 +233,8 @@ class Worker:
     def report(self, job: Job, settlement: Settlement, settled: Settled) -> None:
         state = str(settlement.state) if settled.ours else "taken_over"
         metrics.settled.labels(job.connection, state).inc()
-        level = logger.error if state == State.DEAD else logger.info
-        for step in settlement.attempts:
-            level = logger.error if step.outcome == "alert" else level
+        alert = any(step.outcome == "alert" for step in settlement.attempts)
+        level = logger.error if alert or state == State.DEAD else logger.info
         level(
             "settled",
             connection=job.connection,
@@ -275,9 +275,9 @@ class Worker:
         when the database does not answer."""
         beat = lease.Beat(time.monotonic(), self.tools.clock())
         alone, judges = self.unlock is not None, self.life.judges(beat)
-        heartbeat = partial(lease.heartbeat, worker=self.name, alone=alone, judges=judges)
+        alive = partial(lease.heartbeat, worker=self.name, alone=alone, judges=judges, now=beat.now)
         try:
-            count = await self.tools.inbox.write(partial(heartbeat, now=beat.now))
+            count = await self.tools.inbox.write(alive)
             self.life.heard(beat)
             self.note_paused(await self.tools.inbox.read(claim.paused_pos))
         except StoreUnavailable as error:

@@ -142,12 +142,15 @@ def claim(
     beside it only a first look is taken, so that it is known what is on its way, and a last one at
     what must be accepted soon. Of each lane those come first that must be accepted soonest.
     """
-    run(connection, WAKE, now=ms(now))
+    open_lanes = lanes(connection, now)
+    if any("alarm" in lane.states for lane in open_lanes):
+        run(connection, WAKE, now=ms(now))
+        open_lanes = lanes(connection, now)
     limit = min(limit, most_at_once(connection))
     paused = paused_pos(connection)
     queues: dict[str, int] = {}  # one of each
     probes: set[int] = set()
-    for lane in sorted(lanes(connection, now), key=lambda found: under_way.get(found.name, 0)):
+    for lane in sorted(open_lanes, key=lambda found: under_way.get(found.name, 0)):
         state = paused.get(lane.pos)
         states = may_be_taken(lane, state, now)
         room = min(PER_LANE - under_way.get(lane.name, 0), limit - len(queues))

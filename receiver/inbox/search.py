@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     Connection,
-    RowMapping,
+    bindparam,
     exists,
     func,
     not_,
@@ -19,6 +19,7 @@ from sqlalchemy import (
 from adapters.contract import Delivery
 from receiver.inbox.made import delivery
 from receiver.inbox.records import OrderRecord, PaymentRecord, State, moment, ms, storable
+from receiver.inbox.sql import rows
 from receiver.inbox.tables import (
     ENDED,
     READY,
@@ -39,10 +40,14 @@ from receiver.inbox.turns import pass_on
 AT_ONCE = 500  # names in one statement
 
 
+ORDER = select(orders).where(orders.c.order_id == bindparam("called"))
+
+
 def order(connection: Connection, order_id: str) -> OrderRecord | None:
-    found = connection.execute(select(orders).where(orders.c.order_id == order_id))
-    row = found.mappings().first()
-    return order_record(row) if row else None
+    """As the pipeline asks for each that it forwards."""
+    for row in rows(connection, ORDER, called=order_id):
+        return order_record(dict(zip(orders.c.keys(), row, strict=True)))
+    return None
 
 
 def orders_called(connection: Connection, reference: str) -> list[OrderRecord]:
@@ -53,7 +58,7 @@ def orders_called(connection: Connection, reference: str) -> list[OrderRecord]:
     return [order_record(row) for row in connection.execute(query).mappings()]
 
 
-def order_record(row: RowMapping) -> OrderRecord:
+def order_record(row: Mapping[Any, Any]) -> OrderRecord:
     values = {name: value for name, value in row.items() if name != "ready_at"}
     return OrderRecord(**{**values, "created_at": moment(values["created_at"])})
 

@@ -15,7 +15,11 @@ from adapters.contract import Discount, Fee, Line, Owner
 
 def worth(lines: Sequence[Line]) -> int:
     """What lines come to with all of their options."""
-    return sum(line.quantity * (line.unit_price + worth(line.options)) for line in lines)
+    total = 0
+    for line in lines:  # most have no options
+        each = line.unit_price + worth(line.options) if line.options else line.unit_price
+        total += line.quantity * each
+    return total
 
 
 def ours(parts: Sequence[Fee] | Sequence[Discount]) -> int:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NoReturn
 
+from pydantic_core import to_json
+
 from receiver.errors import Refused, Unavailable
 from receiver.http import Http, NoAnswer, NotSent, Reply
 from receiver.oktopos import names
@@ -80,7 +82,7 @@ async def post(http: Http, pos: Pos, path: str, body: Json) -> Reply:
 async def call(http: Http, pos: Pos, method: str, path: str, body: Json | None) -> Reply:
     """Whatever OktoPOS answers. Raises Unavailable where it does not."""
     headers = {names.KEY_HEADER: pos.api_key, "content-type": "application/json"}
-    content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode() if body else None
+    content = to_json(body) if body else None
     try:
         return await http.send(method, pos.url + path, headers=headers, body=content)
     except NotSent as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from adapters.contract import Discount, FeeKind, Line, Order, Owner
 from receiver.errors import Held
@@ -61,8 +62,8 @@ def priced(order: Order) -> list[Priced]:
     for discount in sorted(ours, key=lambda discount: not discount.line_ids):  # the narrow first
         take_off(discount, flats)
     lines: list[Priced] = []
-    for dish in dict.fromkeys(flat.dish for flat in flats):
-        book_dish([flat for flat in flats if flat.dish == dish], lines)
+    for _, dish in groupby(flats, key=lambda flat: flat.dish):
+        book_dish(list(dish), lines)
     return lines
 
 

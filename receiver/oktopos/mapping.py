@@ -195,9 +195,9 @@ def money(amount: int, pos: Pos) -> Mapping[str, str]:
 
 def utc(moment: datetime) -> str:
     """The form of the vendor's samples: 2017-07-21T17:32:28Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def present(**fields: object) -> Json:
     """The fields that are there: nothing absent or empty is ever sent."""
-    return {key: value for key, value in fields.items() if value not in (None, "", {}, [])}
+    return {key: value for key, value in fields.items() if value or isinstance(value, int)}

@@ -30,7 +30,7 @@ from tests.databases import sqlite_only
 pytestmark = sqlite_only
 
 MANY = 20_000
-SMALL = ("catalogues", "pos_states", "workers")  # a few rows, however much is kept
+SMALL = ("catalogues", "pos_states", "repeated", "workers")  # a few rows, however much is kept
 PARTIAL = (
     "jobs_alarm",
     "jobs_attention",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
@@ -39,14 +39,42 @@ def hooked(engine: Engine, name: str, hook: Callable[..., None]) -> Iterator[Non
 
 
 @contextmanager
-def counted(engine: Engine) -> Iterator[list[str]]:
-    """What was committed and rolled back."""
+def counted(inbox: Inbox) -> Iterator[list[str]]:
+    """What was committed, by itself too, and rolled back."""
     ends: list[str] = []
+
+    def after(_: Connection, results: Sequence[Any] | None) -> None:
+        if results is not None:
+            ends.append("commit")
+
     with (
-        hooked(engine, "commit", lambda _: ends.append("commit")),
-        hooked(engine, "rollback", lambda _: ends.append("rollback")),
+        hooked(inbox.writer.engine, "commit", lambda _: ends.append("commit")),
+        hooked(inbox.writer.engine, "rollback", lambda _: ends.append("rollback")),
+        watched(inbox, after=after),
     ):
         yield ends
+
+
+@contextmanager
+def watched(
+    inbox: Inbox,
+    before: Callable[[], None] = lambda: None,
+    after: Callable[[Connection, Sequence[Any] | None], None] = lambda _, __: None,
+) -> Iterator[None]:
+    """What the writer does outside of a transaction."""
+    really = inbox.writer.alone
+
+    def alone(connection: Connection, items: Sequence[Any]) -> Sequence[Any] | None:
+        before()
+        results = really(connection, items)
+        after(connection, results)
+        return results
+
+    inbox.writer.alone = alone
+    try:
+        yield
+    finally:
+        inbox.writer.alone = really
 
 
 @asynccontextmanager
@@ -86,7 +114,7 @@ def count(connection: Connection) -> int:
 
 
 async def test_all_that_waits_shares_one_commit(inbox: Inbox) -> None:
-    with counted(inbox.writer.engine) as ends:
+    with counted(inbox) as ends:
         async with stopped(inbox):
             keeping = [inbox.writer.submit(incoming(f"d{number}")) for number in range(50)]
             counting = inbox.writer.submit(count)
@@ -97,7 +125,7 @@ async def test_all_that_waits_shares_one_commit(inbox: Inbox) -> None:
 
 async def test_no_batch_is_endless(inbox: Inbox) -> None:
     inbox.writer.largest = 10
-    with counted(inbox.writer.engine) as ends:
+    with counted(inbox) as ends:
         async with stopped(inbox):
             keeping = [inbox.writer.submit(incoming(f"d{number}")) for number in range(50)]
         assert all(await asyncio.gather(*keeping))
@@ -105,7 +133,7 @@ async def test_no_batch_is_endless(inbox: Inbox) -> None:
 
 
 async def test_one_alone_waits_for_no_other(inbox: Inbox) -> None:
-    with counted(inbox.writer.engine) as ends:
+    with counted(inbox) as ends:
         for number in range(3):
             assert await inbox.keep(incoming(f"d{number}"))
     assert ends == ["commit"] * 3
@@ -157,6 +185,7 @@ async def test_nobody_is_answered_before_the_commit(inbox: Inbox) -> None:
 
     with hooked(inbox.writer.engine, "commit", slowly):
         keeping = asyncio.ensure_future(inbox.keep(incoming("d1")))
+        beside = asyncio.ensure_future(inbox.write(lambda _: None))
         await asyncio.to_thread(committing.wait, 10)
         for _ in range(20):
             await asyncio.sleep(0)
@@ -165,7 +194,32 @@ async def test_nobody_is_answered_before_the_commit(inbox: Inbox) -> None:
         assert kept(inbox) == 0
         go_on.set()
         assert await keeping
+        await beside
     assert kept(inbox) == 1
+    assert inbox.arrived.is_set()
+
+
+async def test_nobody_is_answered_before_the_statement_that_needs_no_commit(inbox: Inbox) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly() -> None:
+        begun.set()
+        assert go_on.wait(10)
+
+    def after(connection: Connection, results: Sequence[Any] | None) -> None:
+        assert results == [True]
+        assert kept(inbox) == 1  # for all others, already
+        assert not connection.in_transaction()
+
+    with watched(inbox, slowly, after):
+        keeping = asyncio.ensure_future(inbox.keep(incoming("d1")))
+        await asyncio.to_thread(begun.wait, 10)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not keeping.done()
+        assert kept(inbox) == 0
+        go_on.set()
+        assert await keeping
     assert inbox.arrived.is_set()
 
 
@@ -182,7 +236,8 @@ async def test_a_commit_that_fails_is_no_answer(inbox: Inbox) -> None:
     with hooked(inbox.writer.engine, "commit", fail):
         async with stopped_quietly(inbox):
             keeping = [inbox.writer.submit(incoming(f"d{number}")) for number in range(3)]
-        assert await all_unavailable(keeping)
+            beside = inbox.writer.submit(lambda _: None)
+        assert await all_unavailable([*keeping, beside])
     assert kept(inbox) == 0
     assert await inbox.keep(incoming("d1"))
 
@@ -249,7 +304,7 @@ async def test_an_outage_fails_all_and_passes(inbox: Inbox) -> None:
     def lost(_: Connection) -> None:
         raise exc.OperationalError("SELECT", {}, Exception("server closed the connection"))
 
-    with counted(inbox.writer.engine) as ends:
+    with counted(inbox) as ends:
         async with stopped_quietly(inbox):
             keeping = [inbox.writer.submit(incoming("d1")), inbox.writer.submit(lost)]
         assert await all_unavailable(keeping)

@@ -13,8 +13,8 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 from sqlalchemy import Connection
 
-from receiver.inbox.dialect import open_engine, start_checkpoints
-from receiver.inbox.keep import keep_many
+from receiver.inbox.dialect import MOST_ROWS, open_engine, start_checkpoints
+from receiver.inbox.keep import keep_alone, keep_many
 from receiver.inbox.lane import Lane
 from receiver.inbox.records import Ending, Incoming, Settled
 from receiver.inbox.settle import settle_many
@@ -62,7 +62,8 @@ class Inbox:
 
 async def open_inbox(url: str) -> Inbox:
     """The box behind a SQLAlchemy URL, which must be migrated. Belongs to the running loop."""
-    writer: Lane[Item, Any] = Lane(open_engine(url, writes=True), perform, "box-writer")
+    engine = open_engine(url, writes=True)
+    writer: Lane[Item, Any] = Lane(engine, perform, "box-writer", at_once)
     reader: Lane[Work, Any] = Lane(open_engine(url, writes=False), look, "box-reader")
     writer.start()
     reader.start()
@@ -83,6 +84,12 @@ def perform(connection: Connection, items: Sequence[Item]) -> list[Any]:
             case work:
                 results.append(work(connection))
     return results
+
+
+def at_once(connection: Connection, items: Sequence[Item]) -> Sequence[Any] | None:
+    """Where nothing but deliveries waits, no more than one statement takes."""
+    batch = [item for item in items if isinstance(item, Incoming)]
+    return keep_alone(connection, batch) if len(batch) == len(items) <= MOST_ROWS else None
 
 
 def look(connection: Connection, items: Sequence[Work]) -> list[Any]:

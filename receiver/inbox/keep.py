@@ -9,7 +9,7 @@ from pydantic_core import to_json
 from sqlalchemy import Connection, bindparam, update
 
 from adapters.contract import Delivery
-from receiver.inbox.dialect import keep
+from receiver.inbox.dialect import alone, keep
 from receiver.inbox.records import Incoming, lane, ms
 from receiver.inbox.sql import run
 from receiver.inbox.tables import NEVER, deliveries
@@ -26,10 +26,25 @@ def keep_many(connection: Connection, batch: Sequence[Incoming]) -> Sequence[boo
     if not batch:
         return []
     kept = keep(connection, batch)
+    count_repeated(connection, batch, kept)
+    return kept
+
+
+def keep_alone(connection: Connection, batch: Sequence[Incoming]) -> Sequence[bool]:
+    """The same where nothing else is to be committed: then keeping is a single statement, and
+    needs no transaction around it. It may be done twice without harm."""
+    with alone(connection):
+        kept = keep(connection, batch)
+    if not all(kept):
+        with connection.begin():
+            count_repeated(connection, batch, kept)
+    return kept
+
+
+def count_repeated(connection: Connection, batch: Sequence[Incoming], kept: Sequence[bool]) -> None:
     for one, new in zip(batch, kept, strict=True):
         if not new:
             run(connection, SEEN_AGAIN, **{"of": one.connection, "is": one.delivery_id})
-    return kept
 
 
 def incoming(

@@ -35,11 +35,15 @@ class Waiting(Generic[T, R]):
 
 @dataclass(slots=True, eq=False)
 class Lane(Generic[T, R]):
-    """Runs `work(connection, items)` over whatever waits; the results are in the items' order."""
+    """Runs `work(connection, items)` over whatever waits; the results are in the items' order.
+
+    `alone` does the same, or gives None, outside of a transaction; it may be done twice.
+    """
 
     engine: Engine
     work: Callable[[Connection, Sequence[T]], Sequence[R]]
     name: str
+    alone: Callable[[Connection, Sequence[T]], Sequence[R] | None] = lambda _, __: None
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     fresh: list[Waiting[T, R]] = field(default_factory=list)  # of this turn of the loop
     queue: SimpleQueue[Waiting[T, R] | None] = field(default_factory=SimpleQueue)
@@ -125,10 +129,12 @@ class Lane(Generic[T, R]):
         working = False
         try:
             self.connection = self.connection or self.engine.connect()
-            with self.connection.begin():
-                working = True
-                results = self.work(self.connection, items)
-                working = False
+            working = True
+            results = self.alone(self.connection, items)
+            if results is None:
+                with self.connection.begin():
+                    results = self.work(self.connection, items)
+                    working = False
             return results
         except Exception as error:
             self._give_back()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from sqlalchemy import Connection, Engine, Table, make_url
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, Engine, Table, make_url
 from receiver.inbox.dialect import postgresql, sqlite
 from receiver.inbox.dialect.common import (
     JOB_COLUMNS,
+    MOST_ROWS,
     chunks,
     cursor,
     insert_many,
@@ -22,6 +24,7 @@ from receiver.inbox.records import Incoming
 
 __all__ = [
     "JOB_COLUMNS",
+    "MOST_ROWS",
     "chunks",
     "cursor",
     "insert_many",
@@ -40,6 +43,7 @@ class Dialect(Protocol):
 
     def open_engine(self, url: str, *, writes: bool) -> Engine: ...
     def keep(self, connection: Connection, batch: Sequence[Incoming], /) -> Sequence[bool]: ...
+    def alone(self, connection: Connection, /) -> AbstractContextManager[None]: ...
     def free_queues(self, connection: Connection, queues: Sequence[str], /) -> Sequence[str]: ...
     def lock_migration(self, connection: Connection, /) -> None: ...
     def hold(self, connection: Connection, tables: Sequence[Table], /) -> None: ...
@@ -74,6 +78,11 @@ def most_at_once(engine: Engine | Connection) -> int:
 def keep(connection: Connection, batch: Sequence[Incoming]) -> Sequence[bool]:
     """Puts in what is new, each delivery with its job; says of each whether it was new."""
     return of(connection).keep(connection, batch)
+
+
+def alone(connection: Connection) -> AbstractContextManager[None]:
+    """A statement in it is a transaction of its own. Of a connection on which none is begun."""
+    return of(connection).alone(connection)
 
 
 def free_queues(connection: Connection, queues: Sequence[str]) -> Sequence[str]:

@@ -50,10 +50,10 @@ def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 @cache
-def insert_text(table: Table, columns: tuple[str, ...], count: int, sign: str, tail: str) -> str:
+def insert_text(table: str, columns: tuple[str, ...], count: int, sign: str, tail: str) -> str:
     one = f"({', '.join([sign] * len(columns))})"
     every = ", ".join([one] * count)
-    return f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES {every} {tail}"  # noqa: S608
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {every} {tail}"  # noqa: S608
 
 
 def insert_many(
@@ -68,7 +68,7 @@ def insert_many(
     place = cursor(connection)
     inserted = 0
     for chunk in chunks(values):
-        text = insert_text(table, columns, len(chunk), sign, tail)
+        text = insert_text(table.name, columns, len(chunk), sign, tail)
         place.execute(text, [value for row in chunk for value in row])
         inserted += place.rowcount
     return inserted

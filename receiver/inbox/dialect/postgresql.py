@@ -4,7 +4,8 @@ transaction. So nothing lasts longer: no prepared statement, no setting, no lock
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, exc
@@ -102,6 +103,20 @@ def keep(connection: Connection, batch: Sequence[Incoming]) -> Sequence[bool]:
     columns = map(list, zip(*batch, strict=True))
     place.execute(KEEP, dict(zip(Incoming._fields, columns, strict=True)))
     return [new for (new,) in place.fetchall()]
+
+
+@contextmanager
+def alone(connection: Connection) -> Iterator[None]:
+    """Without the round trips of a transaction. Whatever fails, the connection is as it was
+    nowhere else: it is not used again."""
+    driver: Any = connection.connection.dbapi_connection
+    driver.autocommit = True
+    try:
+        yield
+    except BaseException:
+        connection.invalidate()
+        raise
+    driver.autocommit = False
 
 
 FREE = f"""

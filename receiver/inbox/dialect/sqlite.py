@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import sqlite3
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,15 +16,12 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.pool import QueuePool
 
 from receiver.inbox.dialect.common import (
-    JOB_COLUMNS,
     chunks,
     cursor,
-    insert_many,
     insert_text,
     outages,
 )
 from receiver.inbox.records import Incoming
-from receiver.inbox.tables import deliveries, jobs
 
 MOST_AT_ONCE = 512
 CHECKPOINT_SECONDS = 1.0
@@ -63,42 +62,61 @@ def prepare(connection: Any, _: object) -> None:
         connection.execute(pragma)
 
 
-DELIVERY_COLUMNS = (*Incoming._fields[:7], "received_at")
-NEW_ONLY = "ON CONFLICT (connection, delivery_id) DO NOTHING"
+KEEPING = (
+    f"CREATE TEMP VIEW arriving AS SELECT {', '.join(f'NULL AS {n}' for n in Incoming._fields)}",
+    "CREATE TEMP TABLE repeated (connection, delivery_id)",
+    """
+    CREATE TEMP TRIGGER keeping INSTEAD OF INSERT ON arriving BEGIN
+        INSERT INTO deliveries
+            (connection, delivery_id, method, url, path, headers, body, received_at)
+        VALUES (new.connection, new.delivery_id, new.method, new.url, new.path, new.headers,
+            new.body, new.at)
+        ON CONFLICT (connection, delivery_id) DO NOTHING;
+        INSERT INTO jobs (delivery, connection, queue, overtakes, pos, lane,
+            state, due_at, since, sent, updated_at, deadline, alarm_at)
+        SELECT last_insert_rowid(), new.connection, new.queue, new.overtakes, new.pos, new.lane,
+            'ready', new.at, new.at, false, new.at, new.deadline, new.alarm_at
+        WHERE changes() = 1;
+        INSERT INTO repeated SELECT new.connection, new.delivery_id WHERE changes() = 0;
+    END
+    """,
+)
+"""A delivery and its job in one statement, as PostgreSQL has it by nature: each statement more is
+some turns with the interpreter's lock, which the web side needs meanwhile, and one alone needs no
+BEGIN and no COMMIT. What was there before is noted; seldom is anything."""
 
 
 def keep(connection: Connection, batch: Sequence[Incoming]) -> Sequence[bool]:
     """Puts in what is new; says of each whether it was."""
-    ids = [number for some in chunks(batch) for number in put(connection, some)]
-    rows = [job_row(number, one) for number, one in zip(ids, batch, strict=True) if number]
-    insert_many(connection, jobs, JOB_COLUMNS, rows)
-    return [number is not None for number in ids]
+    try:
+        return [new for some in chunks(batch) for new in put(connection, some)]
+    except sqlite3.OperationalError as error:  # a new connection, or one that was rolled back
+        if str(error) != "no such table: arriving":
+            raise
+        for statement in KEEPING:
+            cursor(connection).execute(statement)
+        return keep(connection, batch)
 
 
-def put(connection: Connection, batch: Sequence[Incoming]) -> Sequence[int | None]:
-    """The number of each that is new. The lock to write is ours: they go up one by one.
-
-    Nothing is read back where all are new: every row that is fetched is one more turn with the
-    interpreter's lock, which the web side needs meanwhile.
-    """
+def put(connection: Connection, batch: Sequence[Incoming]) -> Sequence[bool]:
     place = cursor(connection)
-    text = insert_text(deliveries, DELIVERY_COLUMNS, len(batch), "?", NEW_ONLY)
-    place.execute(text, [value for one in batch for value in one[:8]])
-    last, count = place.lastrowid, place.rowcount
-    if count == 0:  # and `last` is of whatever was put in before
-        return [None] * len(batch)
-    if count == len(batch):
-        return range(last - count + 1, last + 1)
-    found = place.execute(
-        "SELECT connection, delivery_id, id FROM deliveries WHERE id > ?", [last - count]
-    )
-    new = {(of, name): number for of, name, number in found.fetchall()}
-    return [new.pop(one[:2], None) for one in batch]
+    before = place.connection.total_changes
+    text = insert_text("arriving", Incoming._fields, len(batch), "?", "")
+    place.execute(text, [value for one in batch for value in one])
+    if place.connection.total_changes - before == 2 * len(batch):
+        return [True] * len(batch)
+    repeated = Counter(place.execute("DELETE FROM repeated RETURNING *").fetchall())
+    new: list[bool] = []
+    for one in reversed(batch):  # of the same in one batch the first may be new
+        new.append(not repeated[one[:2]])
+        repeated[one[:2]] -= 1
+    return new[::-1]
 
 
-def job_row(number: int, one: Incoming) -> tuple[object, ...]:
-    start = (number, one.connection, one.queue, one.overtakes, one.pos, one.lane)
-    return (*start, "ready", one.at, one.at, False, one.at, one.deadline, one.alarm_at)
+@contextmanager
+def alone(_: Connection) -> Iterator[None]:
+    """What is not begun is committed at once."""
+    yield
 
 
 def free_queues(_: Connection, queues: Sequence[str]) -> Sequence[str]:

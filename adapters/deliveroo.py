@@ -150,9 +150,7 @@ def dishes(order: Placed) -> tuple[Line, ...]:
     read = tuple(dish(item, place) for place, item in enumerate(order.items, 1))
     stated = (order.subtotal, order.partner_order_subtotal, order.partner_order_total)
     right = [known + off for off in (0, offered(order)) for known in stated if known is not None]
-    if sums.worth(read) in right:
-        return read
-    readings = (sums.agreeing(read, known) for known in right)
+    readings = () if sums.worth(read) in right else (sums.agreeing(read, known) for known in right)
     return next((reading for reading in readings if sums.worth(reading) in right), read)
 
 

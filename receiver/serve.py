@@ -11,6 +11,7 @@ import gc
 import random
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from datetime import datetime
@@ -38,6 +39,7 @@ DRAIN_SECONDS = 18  # for answers in flight, beside the worker's own
 CATALOGUE_SECONDS = 60.0  # between looks whether a catalogue is due
 BACKLOG = 2048
 YOUNG = 20_000  # objects made and not yet gone before a look for cycles; Python's own is 700
+SWITCH_SECONDS = 0.0005  # that the box's thread, for which all wait, is kept waiting by the loop
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 logger = log.logger()
@@ -170,6 +172,7 @@ async def serve(settings: Settings, *, web: bool, work: bool) -> None:
         inbox = await open_inbox(settings.database_url)
         gc.freeze()  # what is loaded by now stays for life: it is not walked over and over again
         gc.set_threshold(YOUNG)  # nor is each delivery, which leaves hardly a cycle behind
+        sys.setswitchinterval(SWITCH_SECONDS)
         try:
             async with asyncio.TaskGroup() as group:
                 if address:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, event, exc, func, select, text
 from receiver.inbox import Inbox, lane, open_inbox
 from receiver.inbox.dialect import open_engine, sqlite
 from receiver.inbox.records import StoreUnavailable
-from receiver.inbox.tables import deliveries, workers
+from receiver.inbox.tables import deliveries, jobs, workers
 from tests.box import incoming, opened
 from tests.databases import Databases, path_of, postgresql_only, sqlite_only
 
@@ -148,6 +148,30 @@ async def test_each_gets_its_own_result(inbox: Inbox) -> None:
         text_ = inbox.writer.submit(lambda _: "seven")
     results = list(await asyncio.gather(first, number, again, other, text_))
     assert results == [True, 7, False, True, "seven"]
+
+
+async def test_of_the_same_in_one_batch_the_first_is_new(inbox: Inbox) -> None:
+    await inbox.keep(incoming("d1"))
+    async with stopped(inbox):
+        names = ("d1", "d2", "d2", "d3", "d2", "d1")
+        keeping = [inbox.writer.submit(incoming(name)) for name in names]
+    assert await asyncio.gather(*keeping) == [False, True, False, True, False, False]
+    arrived = select(deliveries.c.delivery_id, deliveries.c.arrivals)
+    found = await inbox.read(lambda box: dict(box.execute(arrived).tuples().all()))
+    assert found == {"d1": 3, "d2": 3, "d3": 1}
+    assert await inbox.read(lambda box: box.execute(select(func.count(jobs.c.id))).scalar()) == 3
+
+
+async def test_after_one_alone_a_transaction_is_one_again(inbox: Inbox) -> None:
+    await inbox.keep(incoming("d1"))
+
+    def fail(connection: Connection) -> None:
+        connection.execute(deliveries.update().values(body=b""))
+        raise LookupError("a bug")
+
+    with pytest.raises(LookupError):
+        await inbox.write(fail)
+    assert await inbox.read(lambda box: box.execute(select(deliveries.c.body)).scalar()) == b"{}"
 
 
 async def test_looking_does_not_wait_for_the_writer(inbox: Inbox) -> None:

@@ -96,6 +96,24 @@ async def test_no_batch_locks_more_than_there_is_room_for(
 
     monkeypatch.setattr(inbox, "keep_many", keep)
     box = await inbox.open_inbox(database_url)
+    box.writer.alone = lambda *_: None  # so that the locks outlast the statement, and are seen
+    keeping = [box.keep(incoming(f"d{number}")) for number in range(MANY)]
+    assert await asyncio.gather(*keeping) == [True] * MANY
+    await box.close()
+    assert max(found) == postgresql.MOST_AT_ONCE
+    assert sum(found) == MANY
+
+
+@postgresql_only
+async def test_no_more_are_kept_alone_than_there_is_room_for(database_url: str) -> None:
+    found: list[int] = []
+    box = await inbox.open_inbox(database_url)
+
+    def alone(connection: Connection, items: Sequence[inbox.Item]) -> Sequence[bool] | None:
+        found.append(len(items))
+        return inbox.at_once(connection, items)
+
+    box.writer.alone = alone
     keeping = [box.keep(incoming(f"d{number}")) for number in range(MANY)]
     assert await asyncio.gather(*keeping) == [True] * MANY
     await box.close()

@@ -157,7 +157,7 @@ async def test_of_the_same_in_one_batch_the_first_is_new(inbox: Inbox) -> None:
         keeping = [inbox.writer.submit(incoming(name)) for name in names]
     assert await asyncio.gather(*keeping) == [False, True, False, True, False, False]
     arrived = select(deliveries.c.delivery_id, deliveries.c.arrivals)
-    found = await inbox.read(lambda box: dict(box.execute(arrived).tuples().all()))
+    found = await inbox.read(lambda box: dict(box.execute(arrived).all()))
     assert found == {"d1": 3, "d2": 3, "d3": 1}
     assert await inbox.read(lambda box: box.execute(select(func.count(jobs.c.id))).scalar()) == 3
 

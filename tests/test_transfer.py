@@ -281,7 +281,11 @@ def test_the_command_refuses(two: Two, plain: tuple[str, ...]) -> None:
     away = command("transfer", *plain[:3], "postgresql://user:pass-word@127.0.0.1:9/box")
     assert away.exit_code == 1
     assert "Connection refused" in away.stderr
+    assert away.stderr.strip().endswith("check --to")
     assert "pass-word" not in away.output
+    gone = command("transfer", "--from", "sqlite:////nowhere/box.db", *plain[2:])
+    assert gone.exit_code == 1
+    assert gone.stderr.strip().endswith("correct --from")
 
 
 SLOWLY = """

@@ -37,7 +37,7 @@ def trouble(url: str, setting: str = SETTING) -> Trouble | None:
         if not os.access(folder, os.W_OK):
             missing = "cannot be written to" if folder.is_dir() else "is not there"
             raise StoreUnavailable(
-                f"the database's folder {folder} {missing}: mend that, or correct DATABASE_URL"
+                f"the database's folder {folder} {missing}: mend that, or correct {setting}"
             )
         return Trouble(f"there is no database at {path} yet: run receiver migrate")
     with transaction(url, setting=setting) as connection:

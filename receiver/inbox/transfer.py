@@ -55,10 +55,10 @@ def transfer(source: str, target: str, tell: Tell = lambda _, __: None) -> list[
 
     Raises NotMigrated, InUse, OtherData, Different, StoreUnavailable.
     """
-    if found := trouble(source):
+    if found := trouble(source, "--from"):
         raise NotMigrated(found.text)
     demand_unused(source)
-    found = trouble(target)
+    found = trouble(target, "--to")
     if found and not found.migrating_helps:
         raise NotMigrated(found.text)
     migrate(target)

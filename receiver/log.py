@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -52,7 +53,7 @@ class Log:
 
     least: int = logging.WARNING
     rendered: Rendered = as_text
-    said: list[Event] = field(default_factory=list)
+    said: deque[Event] = field(default_factory=deque)
 
     def debug(self, event: str, **fields: Any) -> None:
         self.say(logging.DEBUG, "debug", event, fields)
@@ -82,10 +83,9 @@ class Log:
             self.write()
 
     def write(self) -> None:
-        said, self.said = self.said, []
-        now = timestamp()
-        for line in said:
-            line["timestamp"] = now
+        now, said = timestamp(), []
+        while self.said:  # one by one: another thread may say something meanwhile
+            said.append({**self.said.popleft(), "timestamp": now})
         sys.stderr.write(self.rendered(said))
         sys.stderr.flush()
 

@@ -37,17 +37,8 @@ class CannotMap(Exception):
     """The text says why, and what to do."""
 
 
-async def known(
-    order: Order, connection: Connection, pos: Pos, inbox: Inbox, now: datetime
-) -> Known:
-    """What is known of the articles this order needs. Raises StoreUnavailable."""
-    at = order.placed_at or now
-    return await inbox.read(partial(look_up, order=order, connection=connection, pos=pos, at=at))
-
-
-def look_up(
-    box: Database, *, order: Order, connection: Connection, pos: Pos, at: datetime
-) -> Known:
+def known(box: Database, *, order: Order, connection: Connection, pos: Pos, at: datetime) -> Known:
+    """What was known at that time of the articles this order needs."""
     lines = list(every_line(order.lines))
     called = {reference for line in lines for reference in references(line)}
     version = articles.version(box)

@@ -9,6 +9,7 @@ from typing import Literal
 
 from adapters.contract import Cancellation, Order, Told
 from receiver import catalogue, oktopos
+from receiver.articles import Known
 from receiver.errors import Held
 from receiver.inbox import search
 from receiver.inbox.records import (
@@ -36,7 +37,7 @@ async def forward(order: Order, job: Job, connection: Connection, tools: Tools) 
     """Creates the order at its POS, unless it stands there already or was canceled before."""
     pos = tools.pos(connection, order.store_id)
     order = replace(order, placed_at=order.placed_at or job.delivery.received_at)
-    before = await recorded(order.order_id, connection, tools)
+    before, known = await looked_up(order, connection, pos, tools)
     seen = before is not None and before.delivery == job.delivery_row  # so it was accepted then
     record = known_as(before or expected(order, connection, pos.name, job), order, job)
     record = replace(record, pos=pos.name, display_id=order.display_id)
@@ -51,7 +52,7 @@ async def forward(order: Order, job: Job, connection: Connection, tools: Tools) 
         gone = replace(record, state="canceled")
         calls = await confirmation(gone, unpack(record.cancellation), tools)
         return done("canceled", "canceled before it was created", orders=(gone,), calls=calls)
-    end = await create(order, record, job, connection, pos, tools)
+    end = await create(order, known, record, job, connection, pos, tools)
     if end.state is not State.DONE:
         return end
     when: tuple[Literal["on_pos", "on_receipt"], ...] = ("on_pos", "on_receipt")
@@ -60,6 +61,7 @@ async def forward(order: Order, job: Job, connection: Connection, tools: Tools) 
 
 async def create(
     order: Order,
+    known: Known,
     record: OrderRecord,
     job: Job,
     connection: Connection,
@@ -72,7 +74,6 @@ async def create(
             f'the order may stand at OktoPOS already (pos.{pos.name}.on_ambiguous = "hold"): '
             "look there, then replay or discard it"
         )
-    known = await catalogue.known(order, connection, pos, tools.inbox, tools.clock())
     mapped = oktopos.create_body(order, connection, pos, tools.clock(), known)
     answer = await oktopos.create(
         tools.http, tools.open(pos, job), mapped.body, sent_before=job.sent
@@ -178,6 +179,20 @@ async def tellable(record: OrderRecord, told: Told, tools: Tools) -> tuple[Answe
     row, order = record.delivery, recalled(json.loads(record.answering))
     delivery = await tools.inbox.read(lambda box: search.delivery_of(box, row))
     return packed(order, delivery, row, connection, told) if delivery else ()
+
+
+async def looked_up(
+    order: Order, connection: Connection, pos: Pos, tools: Tools
+) -> tuple[OrderRecord | None, Known]:
+    """What the box has of the order, and knows of its articles, in one look."""
+    order_id = oktopos.order_id(connection.name, order.order_id)
+    at = order.placed_at or tools.clock()
+    return await tools.inbox.read(
+        lambda box: (
+            search.order(box, order_id),
+            catalogue.known(box, order=order, connection=connection, pos=pos, at=at),
+        )
+    )
 
 
 async def recorded(platform_id: str, connection: Connection, tools: Tools) -> OrderRecord | None:

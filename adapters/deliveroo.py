@@ -239,15 +239,15 @@ def order_of(envelope: Envelope) -> Order:
 def identify(delivery: Delivery) -> contract.Identity:
     body, guid = GLANCE(delivery.body), delivery.headers.get(GUID, "")
     order = dig(body, "body", "order") or body.get("order")
-    log = dig(order, "status_log")
+    log, event = dig(order, "status_log"), event_type(body)
     words = [dig(entry, "status") for entry in (*(log if isinstance(log, list) else ()), order)]
-    ended = event_type(body) in EVENTS and any(str(word) in ENDED for word in words)
+    ended = event in EVENTS and any(str(word) in ENDED for word in words)
     digest = payload.body_digest(delivery)
     return contract.Identity(
         delivery_id=f"{guid}:{digest[:16]}" if GUID_TEXT.fullmatch(guid) else digest,
         order_id=payload.text_or_none(dig(order, "id") or dig(body, "body", "order_id")),
         store_id=payload.text_or_none(dig(order, "location_id") or body.get("location_id")),
-        overtakes=ended or event_type(body) == "cancel_order",
+        overtakes=ended or event == "cancel_order",
     )
 
 

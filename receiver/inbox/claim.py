@@ -28,7 +28,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from receiver.inbox.dialect import free_queues, most_at_once
 from receiver.inbox.made import job, pos_state
-from receiver.inbox.records import Job, PosState, ms
+from receiver.inbox.records import Job, PosState, ms, pos_of
 from receiver.inbox.sql import rows, run
 from receiver.inbox.tables import (
     ALARMED,
@@ -55,25 +55,26 @@ MAY_RUN: Mapping[str, Sequence[ColumnElement[bool]]] = {
 
 
 def in_use(state: str) -> Select[Any]:
-    """Each lane in which a job of that state may run, and its POS: one look at the index for each
-    lane with a job in that state. A ready one may yet turn out to be behind another."""
-    condition, soonest = OPEN[state], jobs.c.due_at if state == "waiting" else jobs.c.deadline
+    """Each lane in which a job of that state may run: one look at the index for each lane with a
+    job in that state. A ready one may yet turn out to be behind another."""
+    condition = OPEN[state]
     first = select(func.min(jobs.c.lane).label("name")).where(condition)
     earliest = first.cte(f"{state}_lanes", recursive=True)
     further = select(func.min(jobs.c.lane)).where(condition, jobs.c.lane > earliest.c.name)
     lanes = earliest.union_all(
         select(further.scalar_subquery()).where(earliest.c.name.is_not(None))
     )
-    may = *MAY_RUN[state], jobs.c.lane == lanes.c.name
-    found = select(func.coalesce(jobs.c.pos, "")).where(*may).order_by(soonest, jobs.c.id).limit(1)
-    each = select(lanes.c.name, found.scalar_subquery().label("pos")).subquery()
-    return select(literal_column(f"'{state}'"), each).where(each.c.pos.is_not(None))
+    found = select(literal_column(f"'{state}'"), lanes.c.name).where(lanes.c.name.is_not(None))
+    if state == "ready":
+        return found  # nothing else is asked of it, and the index alone knows
+    one = select(jobs.c.id).where(*MAY_RUN[state], jobs.c.lane == lanes.c.name)
+    soonest = one.order_by(jobs.c.due_at, jobs.c.id).limit(1)
+    return found.where(soonest.scalar_subquery().is_not(None))
 
 
 ALARMS = ALARMED, jobs.c.alarm_at <= bindparam("now")
 RINGS = select(jobs.c.id).where(*ALARMS).limit(1).scalar_subquery().is_not(None)
-NOWHERE: Sequence[ColumnElement[Any]] = literal_column("''"), literal_column("''")
-ALARM = select(literal_column("'alarm'"), *NOWHERE).where(RINGS)
+ALARM: Select[Any] = select(literal_column("'alarm'"), literal_column("''")).where(RINGS)
 IN_USE: CompoundSelect[Any] = union_all(ALARM, *map(in_use, OPEN))
 NEXT_JOBS = {
     state: select(jobs.c.id, jobs.c.queue, jobs.c.overtakes, jobs.c.deadline, is_behind)
@@ -180,8 +181,8 @@ def anything(connection: Connection, *, now: datetime, under_way: Mapping[str, i
 def lanes(connection: Connection, now: datetime) -> list[Lane]:
     """Those in which something may run; one without a name where an alarm is due."""
     found: dict[str, Lane] = {}
-    for state, name, pos in rows(connection, IN_USE, now=ms(now)):
-        before = found.get(name, Lane(name, pos, frozenset()))
+    for state, name in rows(connection, IN_USE, now=ms(now)):
+        before = found.get(name, Lane(name, pos_of(name), frozenset()))
         found[name] = before._replace(states=before.states | {state})
     return list(found.values())
 

@@ -199,6 +199,11 @@ def lane(connection: str, pos: str | None) -> str:
     return f"{connection} {pos or ''}"
 
 
+def pos_of(lane: str) -> str:
+    """Of a lane; "" for none."""
+    return lane.partition(" ")[2]  # no connection's name has a blank
+
+
 def platform(connection: str) -> str:
     """What stands for the POS in a job that answers the platform."""
     return f"@{connection}"

@@ -74,7 +74,8 @@ def in_use(state: str) -> Select[Any]:
 
 ALARMS = ALARMED, jobs.c.alarm_at <= bindparam("now")
 RINGS = select(jobs.c.id).where(*ALARMS).limit(1).scalar_subquery().is_not(None)
-ALARM: Select[Any] = select(literal_column("'alarm'"), literal_column("''")).where(RINGS)
+NOWHERE: Sequence[ColumnElement[Any]] = literal_column("'alarm'"), literal_column("''")
+ALARM = select(*NOWHERE).where(RINGS)
 IN_USE: CompoundSelect[Any] = union_all(ALARM, *map(in_use, OPEN))
 NEXT_JOBS = {
     state: select(jobs.c.id, jobs.c.queue, jobs.c.overtakes, jobs.c.deadline, is_behind)

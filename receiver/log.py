@@ -98,7 +98,7 @@ def logger() -> Log:
 
 
 def configure(level: str, style: Literal["json", "console"]) -> None:
-    """From where lines are said, and how; what libraries say below a warning is left out."""
+    """From which level on, and how; what libraries say below a warning is left out."""
     LOG.least = logging.getLevelNamesMapping()[level.upper()]
     LOG.rendered = as_json if style == "json" else as_text
     libraries = logging.StreamHandler(sys.stderr)

@@ -83,6 +83,12 @@ MANY = 300
 LOCKS = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()")
 
 
+async def keep_at_once(box: inbox.Inbox) -> None:
+    keeping = [box.keep(incoming(f"d{number}")) for number in range(MANY)]
+    assert await asyncio.gather(*keeping) == [True] * MANY
+    await box.close()
+
+
 @postgresql_only
 async def test_no_batch_locks_more_than_there_is_room_for(
     database_url: str, monkeypatch: pytest.MonkeyPatch
@@ -97,11 +103,8 @@ async def test_no_batch_locks_more_than_there_is_room_for(
     monkeypatch.setattr(inbox, "keep_many", keep)
     box = await inbox.open_inbox(database_url)
     box.writer.alone = lambda *_: None  # so that the locks outlast the statement, and are seen
-    keeping = [box.keep(incoming(f"d{number}")) for number in range(MANY)]
-    assert await asyncio.gather(*keeping) == [True] * MANY
-    await box.close()
-    assert max(found) == postgresql.MOST_AT_ONCE
-    assert sum(found) == MANY
+    await keep_at_once(box)
+    assert (max(found), sum(found)) == (postgresql.MOST_AT_ONCE, MANY)
 
 
 @postgresql_only
@@ -114,11 +117,8 @@ async def test_no_more_are_kept_alone_than_there_is_room_for(database_url: str) 
         return inbox.at_once(connection, items)
 
     box.writer.alone = alone
-    keeping = [box.keep(incoming(f"d{number}")) for number in range(MANY)]
-    assert await asyncio.gather(*keeping) == [True] * MANY
-    await box.close()
-    assert max(found) == postgresql.MOST_AT_ONCE
-    assert sum(found) == MANY
+    await keep_at_once(box)
+    assert (max(found), sum(found)) == (postgresql.MOST_AT_ONCE, MANY)
 
 
 @postgresql_only

@@ -80,13 +80,14 @@ def first_of(count: int) -> Select[Any]:
 
 def pass_on(connection: Connection, *queues: str) -> set[str]:
     """In which of them anything is left; and the first of it is not behind another."""
-    left: dict[str, int] = {}
+    left: set[str] = set()
     for names in chunks(list(dict.fromkeys(queues))):
         values = padded("queue", names)
         (firsts,) = rows(connection, first_of(len(values)), **values)
-        left |= {name: first for name, first in zip(names, firsts, strict=False) if first}
-    mark(connection, list(left.values()), behind=False)
-    return set(left)
+        found = {name: first for name, first in zip(names, firsts, strict=False) if first}
+        mark(connection, list(found.values()), behind=False)
+        left |= found.keys()
+    return left
 
 
 def look_through(connection: Connection) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -126,7 +127,7 @@ class Lane(NamedTuple):
 
     name: str
     pos: str  # "" for none
-    states: frozenset[str]
+    states: Set[str]
 
 
 def claim(
@@ -181,24 +182,24 @@ def anything(connection: Connection, *, now: datetime, under_way: Mapping[str, i
 
 def lanes(connection: Connection, now: datetime) -> list[Lane]:
     """Those in which something may run; one without a name where an alarm is due."""
-    found: dict[str, Lane] = {}
+    found: defaultdict[str, set[str]] = defaultdict(set)
     for state, name in rows(connection, IN_USE, now=ms(now)):
-        before = found.get(name, Lane(name, pos_of(name), frozenset()))
-        found[name] = before._replace(states=before.states | {state})
-    return list(found.values())
+        found[name].add(state)
+    return [Lane(name, pos_of(name), states) for name, states in found.items()]
 
 
-def may_be_taken(lane: Lane, state: PosState | None, now: datetime) -> Sequence[str]:
+def may_be_taken(lane: Lane, state: PosState | None, now: datetime) -> Set[str]:
     """In which states: while its POS rests only what has never been looked at."""
+    states = lane.states & OPEN.keys()
     resting = state is not None and not due(state, now)
-    return [name for name in OPEN if name in lane.states and not (resting and name == "waiting")]
+    return states - {"waiting"} if resting else states
 
 
 def next_jobs(
     connection: Connection,
     lane: str,
     room: int,
-    states: Sequence[str],
+    states: Iterable[str],
     now: datetime,
     taken: Collection[str],
 ) -> dict[str, int]:

@@ -24,6 +24,7 @@ from receiver.inbox.dialect.common import (
 from receiver.inbox.records import Incoming
 
 MOST_AT_ONCE = 512
+CACHE_KIB = 32_768  # of the writer
 CHECKPOINT_SECONDS = 1.0
 LONGEST_LOG = 8_192  # pages, 32 MB
 CHECKPOINT_PATIENCE = 50  # ms that the writer may be kept waiting for a reader who takes longer
@@ -51,6 +52,8 @@ def open_engine(url: str, *, writes: bool) -> Engine:
         connect_args={"check_same_thread": False, "cached_statements": 256},
     )
     event.listen(engine, "connect", prepare)
+    if writes:
+        event.listen(engine, "connect", remember)
     begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
     event.listen(engine, "begin", lambda connection: cursor(connection).execute(begin))
     return engine
@@ -60,6 +63,11 @@ def prepare(connection: Any, _: object) -> None:
     connection.isolation_level = None  # we begin and commit, not the driver
     for pragma in PRAGMAS:
         connection.execute(pragma)
+
+
+def remember(connection: Any, _: object) -> None:
+    """More of the file than the usual 2 MB: a long backlog's queues lie all over it."""
+    connection.execute(f"PRAGMA cache_size = {-CACHE_KIB}")
 
 
 KEEPING = (

@@ -43,7 +43,7 @@ PARTIAL = (
 FOUND = ("ready_lanes", "waiting_lanes", "connections")  # as many rows as there are in use
 WALK = re.compile(
     rf"SCAN (?!\(|({'|'.join(FOUND)})$|(\d+ )?CONSTANT|{'|'.join(SMALL)}"
-    rf"|jobs USING INDEX ({'|'.join(PARTIAL)})$)"
+    rf"|(jobs|moving) USING INDEX ({'|'.join(PARTIAL)})$)"
 )
 
 
@@ -70,7 +70,7 @@ def plan(box: Box, statement: str) -> list[str]:
 def fill(box: Box, count: int) -> None:
     """So many that are done, each with an order of its own."""
     box.keep(*(incoming(f"old{number}", at=later(days=-1)) for number in range(count)))
-    box.do(lambda at: at.exec_driver_sql("UPDATE jobs SET state = 'done'"))
+    box.do(lambda at: at.exec_driver_sql("UPDATE jobs SET state = 'done', ended_at = due_at"))
     box.do(
         lambda at: at.exec_driver_sql(
             "INSERT OR IGNORE INTO orders"

@@ -82,6 +82,39 @@ def test_a_box_of_an_earlier_version_keeps_what_is_in_it(empty_url: str, engine:
         assert connection.execute(metadata.tables["workers"].select()).all() == [("w", 1)]
 
 
+def test_what_has_ended_before_that_was_a_column_is_in_nobody_s_way(
+    empty_url: str, engine: Engine
+) -> None:
+    config = configuration()
+    states = ("done", "ready", "dead", "held", "ready")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0006")
+        for number, state in enumerate(states, 1):
+            connection.execute(text(DELIVERED), {"id": number, "name": f"d{number}", "body": b""})
+            connection.execute(text(BEGUN), {"id": number, "queue": f"q{number % 2}", "as": state})
+    for to in ("head", "0006", "head"):
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            (command.downgrade if to == "0006" else command.upgrade)(config, to)
+    with engine.begin() as connection:
+        times = connection.execute(text("SELECT ended_at FROM jobs ORDER BY id")).scalars().all()
+        found, _ = claim.claim(connection, worker="me", limit=9, now=datetime.now(UTC))
+    assert times == ([9, None, 9, None, None] if "sqlite" in empty_url else [None] * 5)
+    assert [job.delivery_row for job in found] == [2, 5]
+
+
+DELIVERED = (
+    "INSERT INTO deliveries (id, connection, delivery_id, method, url, path, headers, body,"
+    " received_at) VALUES (:id, 'plain', :name, 'POST', '', '', '{}', :body, 0)"
+)
+BEGUN = (
+    "INSERT INTO jobs (id, delivery, connection, queue, overtakes, pos, lane, state, due_at, since,"
+    " sent, updated_at) VALUES (:id, :id, 'plain', :queue, FALSE, 'm', 'plain m', :as, 0, 0, FALSE,"
+    " 9)"
+)
+
+
 def test_the_revision_is_known_and_none_before(empty_url: str, engine: Engine) -> None:
     with engine.begin() as connection:
         assert revision(connection) is None

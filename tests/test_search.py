@@ -79,6 +79,23 @@ def story(box: Box) -> Box:
     return box
 
 
+def test_by_state(story: Box) -> None:
+    story.keep(*(incoming(f"r{number}") for number in range(4)))
+    story.claim(limit=2)
+    assert listed(story, states=["running"]) == ["r1 running", "r0 running"]
+    assert listed(story, states=["ready"]) == ["r3 ready", "r2 ready"]
+    assert listed(story, states=["ready", "running", "held"], limit=3) == [
+        "r3 ready",
+        "r2 ready",
+        "r1 running",
+    ]
+    assert listed(story, states=["ready"], connection_name="plain", limit=1) == ["r3 ready"]
+    assert listed(story, states=["ready"], connection_name="other") == []
+    assert listed(story, states=["running"], text="r1") == ["r1 running"]
+    assert listed(story, states=["ready", "done"], text="3") == ["r3 ready"]
+    assert listed(story, states=["nonsense"]) == []
+
+
 @pytest.mark.parametrize("name", ["plain:o1", "o1", "17"])
 def test_all_of_an_order_by_each_of_its_names(story: Box, name: str) -> None:
     assert listed(story, text=name) == ["d2 done", "d1 done", "d1 done"]
@@ -116,6 +133,7 @@ def test_a_name_is_found_however_much_is_kept(story: Box) -> None:
         {"states": ["held"]},
         {"states": ["done"]},
         {"states": ["ignored"]},
+        {"states": ["running"]},
     )
     few = [steps(story, lambda f=filters: listed(story, limit=3, **f)) for filters in looks]  # type: ignore[misc]
     story.keep(*(incoming(f"k{number}") for number in range(MANY)))

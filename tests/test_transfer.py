@@ -127,6 +127,22 @@ def test_again_moves_nothing(two: Two) -> None:
     assert whole(two[1]) == whole(two[0])
 
 
+def test_what_ended_before_that_was_a_column_gets_its_time_there(two: Two) -> None:
+    """PostgreSQL keeps such rows; SQLite would look through them for open ones each time."""
+    ends = "state IN ('done', 'ignored', 'dead')"
+    with opened(two[0]) as box:
+        box.do(lambda at: at.execute(text("UPDATE jobs SET ended_at = NULL")))
+    for expected in (True, False):
+        assert any(one.moved for one in transfer.transfer(*two)) is expected
+    with opened(two[1]) as box:
+        asked = f"SELECT ended_at = updated_at FROM jobs WHERE {ends}"
+        found = box.do(lambda at: at.execute(text(asked)).scalars().all())
+        rest = f"SELECT count(*) FROM jobs WHERE ended_at IS NOT NULL AND NOT {ends}"
+        assert found
+        assert all(found)
+        assert box.do(lambda at: at.execute(text(rest)).scalar_one()) == 0
+
+
 @everyway
 @pytest.mark.parametrize("after", [1, 7, 23, 40])
 def test_on_from_where_it_was_broken_off(

@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
-from receiver.inbox import claim, dialect, operate, sql
+from receiver.inbox import claim, dialect, listing, operate, sql
 from receiver.inbox.records import Settlement, State, ms
 from receiver.inbox.tables import jobs
 from tests.box import HELD, NOW, Box, incoming, later, queues
@@ -67,6 +67,75 @@ def test_one_given_up_by_an_operator_lets_the_next_go_on(box: Box) -> None:
     assert marked(box) == ["hot", "hot"]
     box.do(lambda at: operate.act(at, "discard", [1], NOW))
     assert box.one().delivery_row == 2
+
+
+def ended_at(box: Box, number: int) -> int | None:
+    found: int | None = box.do(
+        lambda at: at.execute(select(jobs.c.ended_at).where(jobs.c.id == number)).scalar_one()
+    )
+    return found
+
+
+@pytest.mark.parametrize("state", [one for one in State if one is not State.RUNNING])
+def test_what_has_ended_is_in_nobody_s_way_until_it_is_replayed(box: Box, state: State) -> None:
+    """The index leads to what has not ended, so each way to an end and back must say so."""
+    keep(box, 2, "hot")
+    end = Settlement(state=state, due_at=later(hours=1))
+    ends = state in (State.DONE, State.IGNORED, State.DEAD)
+    box.settle(box.one(), end, now=later(seconds=1))
+    assert ended_at(box, 1) == (ms(later(seconds=1)) if ends else None)
+    box.do(lambda at: operate.act(at, "replay", [1], NOW))
+    assert ended_at(box, 1) is None
+    box.do(lambda at: operate.act(at, "hold", [1], NOW))
+    assert box.claim() == []
+    box.do(lambda at: operate.act(at, "discard", [1], later(seconds=2)))
+    assert ended_at(box, 1) == ms(later(seconds=2))
+    assert box.one().delivery_row == 2
+
+
+def test_what_a_cancellation_wakes_stands_again(box: Box) -> None:
+    keep(box, 1, "hot")
+    box.settle(box.one(), Settlement(state=State.DEAD, sent=True))
+    box.keep(incoming("cancel", "hot", overtakes=True))
+    box.settle(box.one(), Settlement(state=State.DONE, wakes_queue=True))
+    box.keep(incoming("later", "hot"))
+    assert ended_at(box, 1) is None
+    assert box.one().delivery_row == 1
+    assert marked(box) == ["hot"]
+
+
+def test_an_end_without_a_time_is_an_end(box: Box) -> None:
+    """As a version writes it that knows none, or wrote it before there was one."""
+    keep(box, 2, "hot")
+    box.settle(box.one())
+    box.do(lambda at: at.execute(jobs.update().where(jobs.c.id == 1).values(ended_at=None)))
+    assert box.one().delivery_row == 2
+    assert box.do(listing.counts) == {"running": 1}
+
+
+@sqlite_only
+def test_claiming_leaves_the_index_of_the_queues_alone(box: Box) -> None:
+    """A long backlog's queues lie all over it."""
+    settled = jobs.update().where(jobs.c.id == 1).values(ended_at=1)
+    assert "jobs_queue" in written(box, settled)
+    assert "jobs_queue" not in written(box, claim.taking(1))
+    assert {"jobs_ready", "jobs_running"} < written(box, claim.taking(1))
+
+
+def written(box: Box, statement: Any) -> set[str]:
+    """Which indexes SQLite's program for the statement opens to write to."""
+    words, values = sql.compiled(statement, box.engine.dialect)
+    wanted = f"EXPLAIN {words}"
+    given = {**dict.fromkeys(("id0", "me", "now")), **values}
+    schema = "SELECT rootpage, name FROM sqlite_schema WHERE type = 'index'"
+
+    def explained(connection: Connection) -> set[str]:
+        place = dialect.cursor(connection)
+        names = dict(place.execute(schema).fetchall())
+        steps = place.execute(wanted, given).fetchall()
+        return {names.get(step[3], "") for step in steps if step[1] == "OpenWrite"}
+
+    return box.do(explained)
 
 
 def test_one_that_is_held_or_replayed_begins_anew(box: Box) -> None:

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from receiver.inbox.named import called
 from receiver.inbox.tables import (
-    ANY_STATE,
-    STANDING_STATES,
+    AT_REST,
+    STANDING,
     among,
     attempts,
     deliveries,
@@ -33,6 +33,18 @@ LISTED = select(
     jobs.c.pos.startswith("@").label("answer"),
 ).join(deliveries, deliveries.c.id == jobs.c.delivery)
 
+moving = jobs.alias("moving")
+MOVING = {
+    state: select(moving.c.id).where(among(moving.c.state, state)) for state in ("ready", "running")
+}
+
+
+def in_state(state: str) -> Sequence[ColumnElement[bool]]:
+    """So that an index finds them: what is at rest newest first, of the others all there is."""
+    if state in MOVING:
+        return (jobs.c.id.in_(MOVING[state]),)
+    return jobs.c.state == state, AT_REST
+
 
 def mentions(text: str) -> ColumnElement[bool]:
     """Whether it is part of a delivery id, queue or reason: a walk over everything."""
@@ -52,7 +64,7 @@ def page(
     where nothing is called that, part of a delivery id, queue or reason."""
     of = [jobs.c.connection == connection_name] if connection_name else []
     every = [[*of, jobs.c.state == state] for state in states] or [of]
-    by_state = [[*one, ANY_STATE] if states else one for one in every]
+    by_state = [[*of, *in_state(state)] for state in states] or [of]
     if not text:
         return newest(connection, by_state, limit)
     named = [[*one, name] for one in every for name in called(connection, text, limit)]
@@ -88,11 +100,7 @@ def detail(connection: Connection, job_id: int, last: int | None = None) -> dict
 
 def counts(connection: Connection) -> dict[str, int]:
     """How many jobs are in each state that is not the end."""
-    query = (
-        select(jobs.c.state, func.count())
-        .where(among(jobs.c.state, *STANDING_STATES))
-        .group_by(jobs.c.state)
-    )
+    query = select(jobs.c.state, func.count()).where(STANDING).group_by(jobs.c.state)
     return {row[0]: row[1] for row in connection.execute(query)}
 
 

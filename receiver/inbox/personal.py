@@ -52,8 +52,8 @@ STAYS: Mapping[str, Mapping[str, str]] = {
         "id delivery connection pos lane": "ids and names of the set-up",
         "queue awaits": "the order's or the payment's id, of a system and not of a person",
         "overtakes state due_at since owner fence failures": "states, times and counts",
-        "sent cleared updated_at": "states and times: whether the till may have it stays known",
-        "deadline alarm_at at_risk behind": "times and states",
+        "sent cleared": "whether the till may have it stays known",
+        "updated_at ended_at deadline alarm_at at_risk behind": "times and states",
     },
     "attempts": {
         "id job at": "ids and times",

@@ -29,13 +29,13 @@ from receiver.inbox.sql import insert_many
 from receiver.inbox.tables import (
     STANDING_STATES,
     UNPURGED,
-    among,
     attempts,
     deliveries,
     jobs,
     orders,
     purges,
     quarantine,
+    stands,
 )
 
 LOT = 50  # deliveries a write: some milliseconds, as often as deliveries are kept
@@ -52,9 +52,7 @@ class Found(NamedTuple):
 
 FIRST = Found(-(2**62), 0)
 standing = jobs.alias("standing")
-IS_OPEN = exists().where(
-    standing.c.delivery == deliveries.c.id, among(standing.c.state, *STANDING_STATES)
-)
+IS_OPEN = exists().where(standing.c.delivery == deliveries.c.id, stands(standing))
 place = tuple_(deliveries.c.received_at, deliveries.c.id)
 OLD = deliveries.c.received_at < bindparam("border")
 NEXT = (
@@ -127,9 +125,7 @@ def purge_jobs(connection: Connection, mine: Sequence[RowMapping]) -> None:
 
 def unexplained(connection: Connection, which: object) -> list[tuple[str, str]]:
     """The cancellations of those orders that nothing is open of."""
-    waits = exists().where(
-        standing.c.queue == orders.c.order_id, among(standing.c.state, *STANDING_STATES)
-    )
+    waits = exists().where(standing.c.queue == orders.c.order_id, stands(standing))
     query = select(orders.c.order_id, orders.c.cancellation).where(
         which,  # type: ignore[arg-type]
         orders.c.cancellation.is_not(None),

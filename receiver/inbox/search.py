@@ -27,13 +27,13 @@ from receiver.inbox.tables import (
     STANDING,
     STANDING_STATES,
     UNPURGED,
-    among,
     deliveries,
     jobs,
     order_references,
     orders,
     payment_references,
     payments,
+    stands,
 )
 from receiver.inbox.turns import pass_on
 
@@ -113,9 +113,7 @@ def given_up_unsure(connection: Connection, queue: str) -> bool:
 
 def at_risk(connection: Connection) -> dict[str, int]:
     """How many orders of each connection may miss their deadline."""
-    query = select(jobs.c.connection, func.count()).where(
-        among(jobs.c.state, *STANDING_STATES), jobs.c.at_risk
-    )
+    query = select(jobs.c.connection, func.count()).where(STANDING, jobs.c.at_risk)
     return {row[0]: row[1] for row in connection.execute(query.group_by(jobs.c.connection))}
 
 
@@ -146,7 +144,7 @@ earlier = jobs.alias("earlier")
 BEHIND = exists().where(
     earlier.c.queue == jobs.c.queue,
     earlier.c.id < jobs.c.id,
-    among(earlier.c.state, *STANDING_STATES),
+    stands(earlier),
 )
 
 
@@ -171,7 +169,7 @@ def under_way(connection: Connection, queue: str, name: str) -> bool:
     aside: it may bring the order, or may have brought it already."""
     query = select(jobs.c.id).where(
         jobs.c.queue == queue,
-        among(jobs.c.state, *STANDING_STATES),
+        STANDING,
         jobs.c.connection == name,
         not_(jobs.c.overtakes),
     )
@@ -215,6 +213,7 @@ def change(
             updated_at=ms(now),
             cleared=to is State.READY,
             behind=False,
+            ended_at=None if to in STANDING_STATES else ms(now),
             alarm_at=None if to is State.HELD else jobs.c.alarm_at,  # whoever holds it looks at it
         )
         .returning(jobs.c.id, jobs.c.queue)

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, s
 from adapters.contract import Delivery
 from receiver.inbox.made import delivery
 from receiver.inbox.records import moment, ms
-from receiver.inbox.tables import STANDING_STATES, UNPURGED, among, deliveries, jobs, orders
+from receiver.inbox.tables import STANDING, UNPURGED, deliveries, jobs, orders
 
 RECENT = 20_000  # of all connections
 LISTED = "GET"  # the method of a delivery that nobody sent: it was found in a platform's list
@@ -68,7 +68,7 @@ def known(
     connection: Connection, name: str, order_ids: Sequence[str], delivery_ids: Sequence[str]
 ) -> set[str]:
     """Which of the orders (as OktoPOS knows them) or deliveries are here already, done or not."""
-    under_way = and_(jobs.c.queue.in_(order_ids), among(jobs.c.state, *STANDING_STATES))
+    under_way = and_(jobs.c.queue.in_(order_ids), STANDING)
     kept = and_(deliveries.c.connection == name, deliveries.c.delivery_id.in_(delivery_ids))
     queries = (
         select(orders.c.order_id).where(orders.c.order_id.in_(order_ids)),

@@ -28,6 +28,7 @@ from receiver.inbox.standing import record_orders, record_payment_reference, rec
 from receiver.inbox.tables import (
     ENDED,
     STANDING,
+    STANDING_STATES,
     UNPURGED,
     among,
     attempts,
@@ -57,6 +58,7 @@ WRITTEN = (
     "cleared",
     "owner",
     "updated_at",
+    "ended_at",
 )
 RUNNING = "jobs.state = 'running'"
 MISSED_ORDER = (
@@ -97,7 +99,7 @@ WAKE_SENT = (
     update(jobs)
     .where(jobs.c.queue == bindparam("of"), ENDED, jobs.c.state == "dead", jobs.c.sent)
     .where(exists().where(deliveries.c.id == jobs.c.delivery, UNPURGED))
-    .values(state="ready", due_at=bindparam("now"))
+    .values(state="ready", due_at=bindparam("now"), ended_at=None)
 )
 
 
@@ -153,6 +155,7 @@ def written(job: Job, settlement: Settlement, now: datetime) -> tuple[object, ..
         False,
         None,
         ms(now),
+        None if settlement.state in STANDING_STATES else ms(now),
     )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     ForeignKey,
+    FromClause,
     Index,
     Integer,
     LargeBinary,
@@ -87,6 +88,7 @@ jobs = Table(
     Column("alarm_at", BigInteger),  # then it is woken, while there is time; none: no need
     Column("at_risk", Boolean, nullable=False, server_default=false()),  # the alarm was raised
     Column("behind", Boolean, nullable=False, server_default=false()),  # ready, but not its turn
+    Column("ended_at", BigInteger),  # nothing is to be done any more; none: it stands
 )
 OPEN_STATES = ("ready", "waiting")
 STANDING_STATES = ("ready", "waiting", "running", "held")
@@ -111,8 +113,21 @@ Index(
 )
 ALARMED = and_(jobs.c.alarm_at.is_not(None), among(jobs.c.state, "waiting", "held"))
 Index("jobs_alarm", jobs.c.alarm_at, sqlite_where=ALARMED, postgresql_where=ALARMED)
-STANDING = among(jobs.c.state, *STANDING_STATES)
-Index("jobs_queue", jobs.c.queue, jobs.c.id, sqlite_where=STANDING, postgresql_where=STANDING)
+
+
+def stands(table: FromClause) -> ColumnElement[bool]:
+    """Of jobs by whatever name. Their state says it; that none has ended leads to the index."""
+    return and_(table.c.ended_at.is_(None), among(table.c.state, *STANDING_STATES))
+
+
+STANDING = stands(jobs)
+Index(
+    "jobs_queue",
+    jobs.c.queue,
+    jobs.c.id,
+    sqlite_where=jobs.c.ended_at.is_(None),  # SQLite writes an entry anew when its state changes
+    postgresql_where=among(jobs.c.state, *STANDING_STATES),
+)
 RUNNING = among(jobs.c.state, "running")
 Index("jobs_running", jobs.c.queue, sqlite_where=RUNNING, postgresql_where=RUNNING)
 AWAITING = jobs.c.awaits.is_not(None)
@@ -122,9 +137,10 @@ ATTENTION = among(jobs.c.state, "held", "dead")
 Index("jobs_attention", jobs.c.id, sqlite_where=ATTENTION, postgresql_where=ATTENTION)
 ENDED = among(jobs.c.state, "done", "ignored", "dead")
 Index("jobs_ended", jobs.c.queue, sqlite_where=ENDED, postgresql_where=ENDED)
-ANY_STATE = among(jobs.c.state, "ready", "running", "waiting", "held", "done", "ignored", "dead")
-"""Said by whoever lists: else SQLite would go by this index where another is far better."""
-Index("jobs_listed", jobs.c.state, jobs.c.id, sqlite_where=ANY_STATE, postgresql_where=ANY_STATE)
+AT_REST = among(jobs.c.state, "waiting", "held", "done", "ignored", "dead")
+"""Said by whoever lists: else SQLite would go by this index where another is far better. Claiming
+leaves it alone: what is ready or running is found by the index that it is claimed by."""
+Index("jobs_listed", jobs.c.state, jobs.c.id, sqlite_where=AT_REST, postgresql_where=AT_REST)
 
 attempts = Table(
     "attempts",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, func, literal, select, tuple_
+from sqlalchemy import Connection, Engine, Select, Table, case, func, literal, select, tuple_
 
 from receiver.inbox.by_hand import NotMigrated, transaction, trouble
 from receiver.inbox.copies import InUse, alone
@@ -22,9 +22,12 @@ from receiver.inbox.lease import WORKER_GONE
 from receiver.inbox.migrate import migrate
 from receiver.inbox.records import ms
 from receiver.inbox.sql import insert_many
-from receiver.inbox.tables import metadata, workers
+from receiver.inbox.tables import ENDED, jobs, metadata, workers
 
 LOT = 200  # rows a write; some have a body
+READ = {
+    jobs.c.ended_at: case((ENDED, func.coalesce(jobs.c.ended_at, jobs.c.updated_at)))
+}  # of what ended before that was a column, PostgreSQL keeps only the state
 TABLES = [table for table in metadata.sorted_tables if table is not workers]  # processes of there
 
 Tell = Callable[[int, int], None]
@@ -155,7 +158,7 @@ def lots(
     columns = list(table.primary_key)
     place = tuple_(*columns)
     while True:
-        query = select(table).order_by(*columns).limit(LOT)
+        query = whole(table).order_by(*columns).limit(LOT)
         if after is not None:
             values = (literal(one, column.type) for one, column in zip(after, columns, strict=True))
             query = query.where(place > tuple_(*values))
@@ -172,8 +175,12 @@ def those(
     """The rows with the same keys."""
     columns = list(table.primary_key)
     keys = [key(table, row) for row in rows]
-    query = select(table).where(tuple_(*columns).in_(keys))
+    query = whole(table).where(tuple_(*columns).in_(keys))
     return [tuple(row) for row in connection.execute(query)]
+
+
+def whole(table: Table) -> Select[Any]:
+    return select(*(READ.get(column, column) for column in table.columns))
 
 
 def key(table: Table, row: Sequence[Any]) -> tuple[Any, ...]:

@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 
 from receiver.inbox.sql import chunks, rows, run
-from receiver.inbox.tables import READY, STANDING, STANDING_STATES, among, jobs
+from receiver.inbox.tables import READY, STANDING, among, jobs, stands
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ other = jobs.alias("other")
 AHEAD = select(other.c.id).where(
     other.c.queue == jobs.c.queue,
     other.c.id < jobs.c.id,
-    among(other.c.state, *STANDING_STATES),
+    stands(other),
 )
 BUSY = select(other.c.id).where(other.c.queue == jobs.c.queue, among(other.c.state, "running"))
 """LIMIT 1, here and below, where EXISTS would do: PostgreSQL turns that into a walk over the whole

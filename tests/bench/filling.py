@@ -29,7 +29,7 @@ JOB = ("id", "delivery", "connection", "queue", "overtakes", "pos", "lane", "sta
 ORDER = ("order_id", "connection", "pos", "platform_id", "state", "internal_id", "display_id")
 COLUMNS: Mapping[Table, Sequence[str]] = {
     deliveries: (*DELIVERY, "received_at"),
-    jobs: (*JOB, "since", "fence", "sent", "updated_at", "deadline"),
+    jobs: (*JOB, "since", "fence", "sent", "updated_at", "deadline", "ended_at"),
     attempts: ("id", "job", "at", "outcome", "detail", "answer"),
     orders: (*ORDER, "total", "tip", "created_at", "figures", "delivery"),
     order_references: ("reference", "order_id"),
@@ -88,7 +88,8 @@ class Copies:
         yield deliveries, (*came, headers, body, one.at)
         goes = (one.queue, False, pos, lane(like.connection, pos), one.state)
         tried = one.state != "ready"
-        times = (one.at, one.at, int(tried), False, one.at, NEVER)
+        ended = one.at if one.state == "done" else None
+        times = (one.at, one.at, int(tried), False, one.at, NEVER, ended)
         yield jobs, (one.row, one.row, like.connection, *goes, *times)
         if one.state == "done":
             yield from self.outcome(one, pos)

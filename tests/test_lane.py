@@ -13,13 +13,15 @@ import pytest
 from sqlalchemy import Connection, Engine, event, exc, func, select, text
 
 from receiver.inbox import Inbox, lane, open_inbox
-from receiver.inbox.dialect import open_engine, sqlite
-from receiver.inbox.records import StoreUnavailable
+from receiver.inbox.dialect import MOST_ROWS, open_engine, sqlite
+from receiver.inbox.records import Incoming, StoreUnavailable
 from receiver.inbox.tables import deliveries, jobs, workers
 from tests.box import incoming, opened
 from tests.databases import Databases, path_of, postgresql_only, sqlite_only
 
 pytestmark = pytest.mark.anyio
+
+A_TRANSACTION = MOST_ROWS + 1  # deliveries that one statement does not take
 
 
 @pytest.fixture
@@ -106,6 +108,10 @@ def kept(inbox: Inbox) -> int:
         engine.dispose()
 
 
+def many(number: int) -> list[Incoming]:
+    return [incoming(f"d{each}") for each in range(number)]
+
+
 def count(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(deliveries)).scalar_one()
 
@@ -113,21 +119,33 @@ def count(connection: Connection) -> int:
 # One commit for all
 
 
-async def test_all_that_waits_shares_one_commit(inbox: Inbox) -> None:
+async def test_all_that_waits_shares_a_commit(inbox: Inbox) -> None:
+    """The deliveries one, and what else there is another."""
     with counted(inbox) as ends:
         async with stopped(inbox):
-            keeping = [inbox.writer.submit(incoming(f"d{number}")) for number in range(50)]
-            counting = inbox.writer.submit(count)
+            counting = [inbox.writer.submit(count) for _ in range(2)]
+            keeping = [inbox.writer.submit(one) for one in many(50)]
         assert await asyncio.gather(*keeping) == [True] * 50
-        assert await counting == 50
-    assert ends == ["commit", "commit"]
+        assert await asyncio.gather(*counting) == [50] * 2
+    assert ends == ["commit"] * 3
+
+
+async def test_a_delivery_is_answered_before_what_waits_with_it(inbox: Inbox) -> None:
+    answered = threading.Event()
+    async with stopped(inbox):
+        beside = inbox.writer.submit(lambda _: answered.wait(10))
+        keeping = inbox.writer.submit(incoming("d1"))
+    assert await keeping
+    assert kept(inbox) == 1
+    answered.set()
+    assert await beside
 
 
 async def test_no_batch_is_endless(inbox: Inbox) -> None:
     inbox.writer.largest = 10
     with counted(inbox) as ends:
         async with stopped(inbox):
-            keeping = [inbox.writer.submit(incoming(f"d{number}")) for number in range(50)]
+            keeping = [inbox.writer.submit(one) for one in many(50)]
         assert all(await asyncio.gather(*keeping))
     assert ends == ["commit"] * 6
 
@@ -207,19 +225,18 @@ async def test_nobody_is_answered_before_the_commit(inbox: Inbox) -> None:
         committing.set()
         assert go_on.wait(10)
 
+    inbox.writer.largest = A_TRANSACTION
     with hooked(inbox.writer.engine, "commit", slowly):
-        keeping = asyncio.ensure_future(inbox.keep(incoming("d1")))
-        beside = asyncio.ensure_future(inbox.write(lambda _: None))
+        keeping = [asyncio.ensure_future(inbox.keep(one)) for one in many(A_TRANSACTION)]
         await asyncio.to_thread(committing.wait, 10)
         for _ in range(20):
             await asyncio.sleep(0)
-        assert not keeping.done()
+        assert not any(each.done() for each in keeping)
         assert not inbox.arrived.is_set()
         assert kept(inbox) == 0
         go_on.set()
-        assert await keeping
-        await beside
-    assert kept(inbox) == 1
+        assert all(await asyncio.gather(*keeping))
+    assert kept(inbox) == A_TRANSACTION
     assert inbox.arrived.is_set()
 
 
@@ -257,11 +274,11 @@ async def test_a_commit_that_fails_is_no_answer(inbox: Inbox) -> None:
     def fail(_: Connection) -> None:
         raise exc.OperationalError("COMMIT", {}, Exception("disk I/O error"))
 
+    inbox.writer.largest = A_TRANSACTION
     with hooked(inbox.writer.engine, "commit", fail):
         async with stopped_quietly(inbox):
-            keeping = [inbox.writer.submit(incoming(f"d{number}")) for number in range(3)]
-            beside = inbox.writer.submit(lambda _: None)
-        assert await all_unavailable([*keeping, beside])
+            keeping = [inbox.writer.submit(one) for one in many(A_TRANSACTION)]
+        assert await all_unavailable(keeping)
     assert kept(inbox) == 0
     assert await inbox.keep(incoming("d1"))
 
@@ -330,8 +347,8 @@ async def test_an_outage_fails_all_and_passes(inbox: Inbox) -> None:
 
     with counted(inbox) as ends:
         async with stopped_quietly(inbox):
-            keeping = [inbox.writer.submit(incoming("d1")), inbox.writer.submit(lost)]
-        assert await all_unavailable(keeping)
+            writing = [inbox.writer.submit(lambda _: None), inbox.writer.submit(lost)]
+        assert await all_unavailable(writing)
     assert ends == ["commit", "rollback"]  # nobody was tried again on his own
     assert await inbox.keep(incoming("d1"))
 

@@ -1,7 +1,8 @@
 """The durable box: what is kept here survives anything but the disk.
 
-One writer lane takes every write of the process, deliveries and settlements alike, and commits all
-that waits in one transaction; a reader lane beside it looks things up without waiting for it.
+One writer lane takes every write of the process, deliveries and settlements alike, and commits what
+waits together: the deliveries, which somebody waits for, then the rest. A reader lane beside it
+looks things up without waiting for it.
 """
 
 from __future__ import annotations
@@ -63,11 +64,15 @@ class Inbox:
 async def open_inbox(url: str) -> Inbox:
     """The box behind a SQLAlchemy URL, which must be migrated. Belongs to the running loop."""
     engine = open_engine(url, writes=True)
-    writer: Lane[Item, Any] = Lane(engine, perform, "box-writer", at_once)
+    writer: Lane[Item, Any] = Lane(engine, perform, "box-writer", at_once, is_delivery)
     reader: Lane[Work, Any] = Lane(open_engine(url, writes=False), look, "box-reader")
     writer.start()
     reader.start()
     return Inbox(url, writer, reader, start_checkpoints(url))
+
+
+def is_delivery(item: Item) -> bool:
+    return isinstance(item, Incoming)
 
 
 def perform(connection: Connection, items: Sequence[Item]) -> list[Any]:
@@ -87,7 +92,7 @@ def perform(connection: Connection, items: Sequence[Item]) -> list[Any]:
 
 
 def at_once(connection: Connection, items: Sequence[Item]) -> Sequence[Any] | None:
-    """Where nothing but deliveries waits, no more than one statement takes."""
+    """Deliveries, no more than one statement takes."""
     batch = [item for item in items if isinstance(item, Incoming)]
     return keep_alone(connection, batch) if len(batch) == len(items) <= MOST_ROWS else None
 

@@ -1,4 +1,4 @@
-"""One thread and one connection; everything that waits shares one transaction.
+"""One thread and one connection; everything that waits shares a transaction.
 
 A commit costs an fsync, however much it holds. While one batch is being committed the next one
 gathers, so nothing ever waits for a batch to fill, and each caller is answered after the commit
@@ -37,13 +37,15 @@ class Waiting(Generic[T, R]):
 class Lane(Generic[T, R]):
     """Runs `work(connection, items)` over whatever waits; the results are in the items' order.
 
-    `alone` does the same, or gives None, outside of a transaction; it may be done twice.
+    `alone` does the same, or gives None, outside of a transaction; it may be done twice. What is
+    `urgent` is done and answered before the rest that waits: somebody out there waits for it.
     """
 
     engine: Engine
     work: Callable[[Connection, Sequence[T]], Sequence[R]]
     name: str
     alone: Callable[[Connection, Sequence[T]], Sequence[R] | None] = lambda _, __: None
+    urgent: Callable[[T], bool] = lambda _: False
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     fresh: list[Waiting[T, R]] = field(default_factory=list)  # of this turn of the loop
     queue: SimpleQueue[Waiting[T, R] | None] = field(default_factory=SimpleQueue)
@@ -93,8 +95,10 @@ class Lane(Generic[T, R]):
     def _run(self) -> None:
         while True:
             batch, last = self._gather()
-            if batch:
-                self._answer(batch, self._perform(batch))
+            urgent = [waiting for waiting in batch if self.urgent(waiting.item)]
+            rest = [waiting for waiting in batch if not self.urgent(waiting.item)]
+            for part in filter(None, (urgent, rest)):
+                self._answer(part, self._perform(part))
             if last or self.queue.empty():
                 self._give_back()
             if last:

@@ -24,7 +24,7 @@ from receiver.inbox.dialect.common import (
 from receiver.inbox.records import Incoming
 
 MOST_AT_ONCE = 512
-CACHE_KIB = 32_768  # of the writer
+CACHE_KIB = 16_384  # of the writer
 CHECKPOINT_SECONDS = 1.0
 LONGEST_LOG = 8_192  # pages, 32 MB
 CHECKPOINT_PATIENCE = 50  # ms that the writer may be kept waiting for a reader who takes longer

@@ -28,6 +28,7 @@ from receiver.settings.model import Connection, Pos
 GRACE = timedelta(seconds=60)
 UNKNOWN = "payment "  # how the queue of an order begins that never came to us
 LOOK_SOON = timedelta(seconds=1)
+MOST_DOUBLED = 10  # by then it is far beyond any `until`
 LOOK_AGAIN = timedelta(minutes=10)  # beside being woken by the order itself
 
 
@@ -90,14 +91,14 @@ async def may_come_until(job: Job, tools: Tools) -> datetime | None:
 def waits(job: Job, reason: str, reference: str, *, until: datetime, now: datetime) -> Settlement:
     """Until then, or until an order or payment called `reference` is recorded.
 
-    But it looks again after a second, and then whenever it has waited for twice as long: of two
-    processes that settle at the same moment, the order in one and this in the other, neither sees
-    what the other does, and nobody is woken.
+    But it looks again after a second, then after two, four and so on: of two processes that
+    settle at the same moment, the order in one and this in the other, neither sees what the other
+    does, and nobody is woken. However long it has been here, by then the other is done.
     """
     return Settlement(
         state=State.WAITING,
         reason=reason,
-        due_at=min(until, now + max(now - job.since, LOOK_SOON)),
+        due_at=min(until, now + LOOK_SOON * 2 ** min(job.fence - 1, MOST_DOUBLED)),
         failures=job.failures,
         sent=job.sent,
         awaits=reference,

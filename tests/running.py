@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -176,3 +177,22 @@ async def line(
             tools.platforms.clock = clock
             running.worker = await stack.enter_async_context(working(tools))
         yield running
+
+
+@asynccontextmanager
+async def stopped(inbox: Inbox) -> AsyncIterator[None]:
+    """What is submitted within waits until the end of it."""
+    busy, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop(_: object) -> None:
+        loop.call_soon_threadsafe(busy.set)
+        assert go_on.wait(10)
+
+    stopping = inbox.writer.submit(stop)
+    await busy.wait()
+    try:
+        yield
+    finally:
+        go_on.set()
+        await stopping

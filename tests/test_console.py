@@ -207,7 +207,7 @@ async def test_pages_go_on_until_the_first(
 
 async def test_a_delivery_says_all_but_its_body(database_url: str) -> None:
     async with operating(database_url) as operator:
-        guest: Json = {"customer": {"given_name": "Mia", "phone": "+49 30 555 01 17"}}
+        guest: Json = {"customer": {"given_name": "Mia Beispiel", "phone": "+49 30 555 01 17"}}
         dish = {**STRANGE, "pos_ref": "4711"}
         tip = [{"amount": 150, "owner": "restaurant"}]
         job = await operator.run.send(order(lines=[dish], tips=tip, **guest))
@@ -216,9 +216,9 @@ async def test_a_delivery_says_all_but_its_body(database_url: str) -> None:
         page = await operator.get(f"/deliveries/{job}")
         for text in ("plain:o1", "called O1", "9.90, tip 1.50", str(at_till["internalId"])):
             assert text in page
-        assert "Mia" not in page.partition("What was tried")[0]
+        assert "Mia Beispiel" not in page.partition("What was tried")[0]  # a token may say "Mia"
         read = await operator.get(f"/deliveries/{job}/body")
-        assert "&#34;given_name&#34;: &#34;Mia&#34;" in read
+        assert "&#34;given_name&#34;: &#34;Mia Beispiel&#34;" in read
 
 
 async def test_the_answer_is_shown_whole_and_says_what_to_do(database_url: str) -> None:

@@ -18,6 +18,7 @@ from receiver.inbox.records import Incoming, StoreUnavailable
 from receiver.inbox.tables import deliveries, jobs, workers
 from tests.box import incoming, opened
 from tests.databases import Databases, path_of, postgresql_only, sqlite_only
+from tests.running import stopped
 
 pytestmark = pytest.mark.anyio
 
@@ -77,25 +78,6 @@ def watched(
         yield
     finally:
         inbox.writer.alone = really
-
-
-@asynccontextmanager
-async def stopped(inbox: Inbox) -> AsyncIterator[None]:
-    """What is submitted within waits until the end of it."""
-    busy, go_on = asyncio.Event(), threading.Event()
-    loop = asyncio.get_running_loop()
-
-    def stop(_: Connection) -> None:
-        loop.call_soon_threadsafe(busy.set)
-        assert go_on.wait(10)
-
-    stopping = inbox.writer.submit(stop)
-    await busy.wait()
-    try:
-        yield
-    finally:
-        go_on.set()
-        await stopping
 
 
 def kept(inbox: Inbox) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,7 +20,7 @@ from receiver import web
 from receiver.inbox import lane, quarantine
 from tests.plain import PLAIN, SECRET, body, order, signed
 from tests.receiving import counted, receiving, request, statuses
-from tests.running import eventually, line
+from tests.running import eventually, line, stopped
 
 pytestmark = pytest.mark.anyio
 
@@ -315,13 +314,9 @@ async def test_overloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 async def test_a_database_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "BODY_SECONDS", 0.1)
-    back = threading.Event()
     async with receiving(tmp_path) as run:
-        hanging = asyncio.create_task(run.inbox.write(lambda _: back.wait(10)))
-        await asyncio.sleep(0)
-        assert unavailable(await run.post(b"{}"))
-        back.set()
-        await hanging
+        async with stopped(run.inbox):
+            assert unavailable(await run.post(b"{}"))
         assert (await run.post(b"{}")).status_code == 200
         assert len(await run.kept()) == 1
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from receiver import serve
 from tests.plain import body, order
 from tests.receiving import Receiving, receiving, request, statuses
-from tests.running import eventually
+from tests.running import eventually, stopped
 
 pytestmark = pytest.mark.anyio
 
@@ -53,14 +52,11 @@ async def taken_up(count: int) -> bool:
 
 
 async def test_what_is_being_kept(tmp_path: Path) -> None:
-    back = threading.Event()
     async with receiving(tmp_path) as run:
-        hanging = asyncio.create_task(run.inbox.write(lambda _: back.wait(10)))
-        answers = [asyncio.create_task(run.post(body(order(f"o{n}")))) for n in range(5)]
-        await eventually(lambda: taken_up(5), lambda found: found)
-        await stop(run)
-        back.set()
-        await hanging
+        async with stopped(run.inbox):
+            answers = [asyncio.create_task(run.post(body(order(f"o{n}")))) for n in range(5)]
+            await eventually(lambda: taken_up(5), lambda found: found)
+            await stop(run)
         assert [(await answer).status_code for answer in answers] == [200] * 5
         assert len(await run.kept()) == 5
 
@@ -79,15 +75,11 @@ async def test_what_cannot_be_kept_in_time_comes_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serve, "DRAIN_SECONDS", 0.1)
-    back = threading.Event()
-    async with receiving(tmp_path) as run:
-        hanging = asyncio.create_task(run.inbox.write(lambda _: back.wait(10)))
+    async with receiving(tmp_path) as run, stopped(run.inbox):
         answer = asyncio.create_task(run.post(b"{}"))
         await eventually(lambda: taken_up(1), lambda found: found)
         await stop(run)
         answered = await answer
-        back.set()
-        await hanging
     assert answered.status_code == 503
     assert answered.json() == {"error": "unavailable"}
     assert int(answered.headers["retry-after"]) > 0

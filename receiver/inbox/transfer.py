@@ -25,9 +25,8 @@ from receiver.inbox.sql import insert_many
 from receiver.inbox.tables import ENDED, jobs, metadata, workers
 
 LOT = 200  # rows a write; some have a body
-READ = {
-    jobs.c.ended_at: case((ENDED, func.coalesce(jobs.c.ended_at, jobs.c.updated_at)))
-}  # of what ended before that was a column, PostgreSQL keeps only the state
+READ = {jobs.c.ended_at: case((ENDED, func.coalesce(jobs.c.ended_at, jobs.c.updated_at)))}
+"""Where not as it stands: of what ended before that was a column, PostgreSQL has only the state."""
 TABLES = [table for table in metadata.sorted_tables if table is not workers]  # processes of there
 
 Tell = Callable[[int, int], None]

@@ -28,7 +28,7 @@ from receiver.settings.model import Connection, Pos
 GRACE = timedelta(seconds=60)
 UNKNOWN = "payment "  # how the queue of an order begins that never came to us
 LOOK_SOON = timedelta(seconds=1)
-MOST_DOUBLED = 10  # by then it is far beyond any `until`
+MOST_DOUBLED = 10  # a quarter of an hour: by then `until` comes first
 LOOK_AGAIN = timedelta(minutes=10)  # beside being woken by the order itself
 
 

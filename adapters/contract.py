@@ -56,8 +56,7 @@ class Identity(NamedTuple):
     overtakes: bool = False  # a cancellation does not wait behind its order
 
 
-@dataclass(frozen=True, slots=True)
-class Ack:
+class Ack(NamedTuple):
     """The answer a platform wants to hear for a delivery that is kept."""
 
     status: int = 200
@@ -243,16 +242,19 @@ class Ignored:
 Event: TypeAlias = Order | Cancellation | PaymentUpdate | Fetch | Ignored
 
 
+EMPTY, SIGNED, TOKEN = Ack(), Proof(), Proof(covers_body=False)  # made once, said of each
+
+
 def empty_200(_: Delivery) -> Ack:
-    return Ack()
+    return EMPTY
 
 
 def signed(_: Delivery) -> Proof:
-    return Proof()
+    return SIGNED
 
 
 def by_token(_: Delivery) -> Proof:
-    return Proof(covers_body=False)
+    return TOKEN
 
 
 def nothing(_: Delivery, __: Order, ___: Told) -> Sequence[Call]:

@@ -9,7 +9,7 @@ Signature: HMAC-SHA256 over `<guid> <body>` (old POS events: `<guid> LF <body>`)
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Literal, TypeAlias
 
@@ -54,11 +54,11 @@ def event_type(body: Mapping[str, object]) -> str:
 
 
 # https://api-docs.deliveroo.com/v2.0/docs/securing-webhooks: either, as the event says, unread
-def messages(delivery: Delivery) -> Sequence[bytes]:
-    guid = header(delivery, GUID)
-    if not GUID_TEXT.fullmatch(guid):
+def messages(delivery: Delivery) -> Iterator[bytes]:
+    if not GUID_TEXT.fullmatch(guid := header(delivery, GUID)):
         raise contract.Rejected(f"{GUID} is not one word")
-    return [guid.encode("ascii") + between + delivery.body for between in (b" ", b" \n ")]
+    for between in (b" ", b" \n "):
+        yield guid.encode("ascii") + between + delivery.body
 
 
 SCHEME = Hmac(header="x-deliveroo-hmac-sha256", encoding="hex", messages=messages)

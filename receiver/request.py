@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import cast
@@ -71,17 +72,17 @@ OURS = frozenset({"content-type", "content-length", "content-encoding"})
 
 
 @cache
-def wanted(names: frozenset[str]) -> frozenset[bytes]:
-    """The headers an adapter reads and those we do, as they come."""
-    return frozenset(name.encode("latin-1") for name in names | OURS)
+def wanted(names: frozenset[str]) -> Mapping[bytes, str]:
+    """The headers an adapter reads and those we do, by how they come."""
+    return {name.encode("latin-1"): name for name in names | OURS}
 
 
-def read_headers(scope: Scope, names: frozenset[bytes]) -> dict[str, str]:
+def read_headers(scope: Scope, names: Mapping[bytes, str]) -> dict[str, str]:
     """Only those; repeated ones joined."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
-        if raw_name in names:
-            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        if name := names.get(raw_name):
+            value = raw_value.decode("latin-1")
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
 

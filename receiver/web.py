@@ -92,6 +92,7 @@ class Webhooks:
     inbox: Inbox
     certificates: Certificates
     patience: Patience = field(default_factory=lambda: Patience(BODY_SECONDS))
+    notes: Notes = field(default_factory=lambda: Notes())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -110,7 +111,8 @@ class Webhooks:
         else:
             result, answer = "method", OK if scope["method"] == "HEAD" else NOT_ALLOWED
         await reply(send, answer)
-        note(connection.name if connection else "unknown", result, time.perf_counter() - started)
+        name = connection.name if connection else "unknown"
+        self.notes.add(Note(name, result, time.perf_counter() - started))
         if answer.last:
             await hang_up(receive, send)
 
@@ -193,11 +195,35 @@ def arrived(connection: str, result: str) -> Counter:
     return metrics.arrived.labels(connection, result)  # costs more than counting does
 
 
-def note(connection: str, result: str, seconds: float) -> None:
-    arrived(connection, result).inc()
-    if result in ("kept", "repeated"):
-        metrics.ack_seconds.observe(seconds)
-    logger.info("delivery", connection=connection, result=result, ms=round(seconds * 1000, 1))
+class Note(NamedTuple):
+    """What became of a delivery."""
+
+    connection: str
+    result: str
+    seconds: float  # until it was answered
+
+
+@dataclass(slots=True)
+class Notes:
+    """For the metrics and the log: those of one turn of the loop together, at its end. Each by
+    itself, between a delivery and the next, costs twice as much."""
+
+    fresh: list[Note] = field(default_factory=list)
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+
+    def add(self, note: Note) -> None:
+        if not self.fresh:
+            self.loop.call_soon(self.write)
+        self.fresh.append(note)
+
+    def write(self) -> None:
+        for connection, result, seconds in self.fresh:
+            arrived(connection, result).inc()
+            if result in ("kept", "repeated"):
+                metrics.ack_seconds.observe(seconds)
+            ms = round(seconds * 1000, 1)
+            logger.info("delivery", connection=connection, result=result, ms=ms)
+        self.fresh.clear()
 
 
 @lru_cache

@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -66,7 +66,7 @@ def with_headers(delivery: Delivery, headers: Mapping[str, str]) -> Delivery:
     return replace(delivery, headers={**delivery.headers, **headers})
 
 
-def the_body(delivery: Delivery) -> Sequence[bytes]:
+def the_body(delivery: Delivery) -> Iterable[bytes]:
     return [delivery.body]
 
 
@@ -76,7 +76,7 @@ class Hmac:
 
     header: str
     encoding: Encoding
-    messages: Callable[[Delivery], Sequence[bytes]] = the_body  # any counts, the first is signed
+    messages: Callable[[Delivery], Iterable[bytes]] = the_body  # any counts, the first is signed
     prefix: str = ""  # fixed text before the digest
     any_case: bool = False  # where it is not said in which the sender writes its digits
 
@@ -85,12 +85,15 @@ class Hmac:
         text = text.lower() if self.any_case else text
         if not text.startswith(self.prefix):
             raise Rejected(f"{self.header} has another prefix")
-        digest = decode(text[len(self.prefix) :], self.encoding)
-        if not any(matches(secrets, message, [digest]) for message in self.messages(delivery)):
-            raise Rejected("no secret gives this signature")
+        digests = [decode(text[len(self.prefix) :], self.encoding)]
+        for message in self.messages(delivery):
+            if matches(secrets, message, digests):
+                return
+        raise Rejected("no secret gives this signature")
 
     def sign(self, delivery: Delivery, secret: str) -> Delivery:
-        digest = SHA256.get_signature(secret.encode(), self.messages(delivery)[0])
+        first = next(iter(self.messages(delivery)))
+        digest = SHA256.get_signature(secret.encode(), first)
         return with_headers(delivery, {self.header: self.prefix + encode(digest, self.encoding)})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from pydantic_core import to_json
+import msgspec
 from sqlalchemy import Connection, bindparam, update
 
 from adapters.contract import Delivery
@@ -64,7 +64,7 @@ def incoming(
         delivery.method,
         delivery.url,
         delivery.path,
-        to_json(delivery.headers).decode(),
+        msgspec.json.encode(delivery.headers).decode(),
         delivery.body,
         ms(delivery.received_at),
         queue,

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import cast
 
 from starlette.types import Receive, Scope
 
@@ -23,19 +22,19 @@ class Left(Exception):
 class Turn:
     """`with patience.turn():` raises TimeoutError when what is in it takes too long."""
 
-    __slots__ = ("done", "ends", "over", "task")
+    __slots__ = ("ends", "over", "task")
 
     def __init__(self, ends: float) -> None:
         self.ends = ends
-        self.task = cast("asyncio.Task[object]", asyncio.current_task())
-        self.over = self.done = False
+        self.over = False
+        self.task: asyncio.Task[object] | None = asyncio.current_task()  # None once it is done
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self.done = True
-        if self.over and not self.task.uncancel() and kind is asyncio.CancelledError:
+        task, self.task = self.task, None
+        if self.over and task and not task.uncancel() and kind is asyncio.CancelledError:
             raise TimeoutError  # unless somebody else wants it ended, too
 
 
@@ -60,9 +59,9 @@ class Patience:
 
     def look(self) -> None:
         now = self.loop.time()
-        while self.turns and (self.turns[0].done or self.turns[0].ends <= now):
+        while self.turns and (self.turns[0].task is None or self.turns[0].ends <= now):
             turn = self.turns.popleft()
-            if not turn.done:
+            if turn.task:
                 turn.over = turn.task.cancel()
         if self.turns:
             self.loop.call_later(self.seconds / 10, self.look)

@@ -84,6 +84,42 @@ TOO_SLOW = refusal(408, "too slow", last=True)
 NOT_KEPT = refusal(503, "unavailable", (b"retry-after", str(RETRY_AFTER).encode()))
 
 
+@cache
+def arrived(connection: str, result: str) -> Counter:
+    return metrics.arrived.labels(connection, result)  # costs more than counting does
+
+
+class Note(NamedTuple):
+    """What became of a delivery."""
+
+    connection: str
+    result: str
+    seconds: float  # until it was answered
+
+
+@dataclass(slots=True)
+class Notes:
+    """For the metrics and the log: those of one turn of the loop together, at its end. Each by
+    itself, between a delivery and the next, costs twice as much."""
+
+    fresh: list[Note] = field(default_factory=list)
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+
+    def add(self, note: Note) -> None:
+        if not self.fresh:
+            self.loop.call_soon(self.write)
+        self.fresh.append(note)
+
+    def write(self) -> None:
+        for connection, result, seconds in self.fresh:
+            arrived(connection, result).inc()
+            if result in ("kept", "repeated"):
+                metrics.ack_seconds.observe(seconds)
+            ms = round(seconds * 1000, 1)
+            logger.info("delivery", connection=connection, result=result, ms=ms)
+        self.fresh.clear()
+
+
 @dataclass(frozen=True, slots=True)
 class Webhooks:
     """The ASGI endpoint behind every webhook address."""
@@ -92,7 +128,7 @@ class Webhooks:
     inbox: Inbox
     certificates: Certificates
     patience: Patience = field(default_factory=lambda: Patience(BODY_SECONDS))
-    notes: Notes = field(default_factory=lambda: Notes())
+    notes: Notes = field(default_factory=Notes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -188,42 +224,6 @@ class Webhooks:
 def asks(adapter: Adapter, method: str) -> bool:
     """Whether it may be one of the platform's set-up handshakes."""
     return method == "GET" and adapter.handshake is not None
-
-
-@cache
-def arrived(connection: str, result: str) -> Counter:
-    return metrics.arrived.labels(connection, result)  # costs more than counting does
-
-
-class Note(NamedTuple):
-    """What became of a delivery."""
-
-    connection: str
-    result: str
-    seconds: float  # until it was answered
-
-
-@dataclass(slots=True)
-class Notes:
-    """For the metrics and the log: those of one turn of the loop together, at its end. Each by
-    itself, between a delivery and the next, costs twice as much."""
-
-    fresh: list[Note] = field(default_factory=list)
-    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
-
-    def add(self, note: Note) -> None:
-        if not self.fresh:
-            self.loop.call_soon(self.write)
-        self.fresh.append(note)
-
-    def write(self) -> None:
-        for connection, result, seconds in self.fresh:
-            arrived(connection, result).inc()
-            if result in ("kept", "repeated"):
-                metrics.ack_seconds.observe(seconds)
-            ms = round(seconds * 1000, 1)
-            logger.info("delivery", connection=connection, result=result, ms=ms)
-        self.fresh.clear()
 
 
 @lru_cache

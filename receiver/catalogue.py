@@ -6,7 +6,7 @@ first `receiver articles sync` ends that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from sqlalchemy import Connection as Database
 
 from adapters.contract import Order
 from receiver import log, oktopos
-from receiver.articles import Article, Chosen, Known, Match, every_line, references
+from receiver.articles import Chosen, Known, every_line, references
 from receiver.errors import Refused, Unavailable
 from receiver.http import Http
 from receiver.inbox import Inbox, articles
@@ -48,21 +48,14 @@ def known(box: Database, *, order: Order, connection: Connection, pos: Pos, at: 
     ids = {one.article for one in chosen.values()}
     ids |= {connection.articles[name] for name in called & connection.articles.keys()}
     ids |= {*pos.fee_articles.values(), *pos.fallback_articles.values()}
+    called_there = {line.pos_ref for line in lines if line.pos_ref}
     return Known(
         synced=True,
         version=version,
         chosen=chosen,
-        matched=found(box, pos, {line.pos_ref for line in lines if line.pos_ref}, pos.match, at),
-        listed=found(box, pos, ids, ("id",), at),
+        matched=articles.find_all(box, pos.name, called_there, pos.match, at),
+        listed=articles.find_all(box, pos.name, ids, ("id",), at),
     )
-
-
-def found(
-    box: Database, pos: Pos, called: Collection[str], match: Sequence[Match], at: datetime
-) -> Mapping[str, Article]:
-    """Those there are, by what they were called."""
-    each = ((name, articles.find(box, pos.name, name, match, at)) for name in called)
-    return {name: article for name, article in each if article}
 
 
 def choose(

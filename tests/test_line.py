@@ -467,6 +467,7 @@ async def test_denied_where_that_is_set(database_url: str, deny: bool, said: lis
         await run.fault("fail", status=422, times=1)
         await run.post(body(order()))
         await pass_by_answered(run)
+        await eventually(run.jobs, lambda jobs: {job["state"] for job in jobs} <= {"done", "dead"})
         assert sorted(await told(run)) == sorted([*said, "/orders/another/created"])
         (dead,) = await run.jobs(states=["dead"])
         assert dead["delivery_id"]

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 from sqlalchemy import Connection
 
-from receiver.inbox.dialect import MOST_ROWS, open_engine, start_checkpoints
+from receiver.inbox.dialect import MOST_ROWS, alone, open_engine, start_checkpoints
 from receiver.inbox.keep import keep_alone, keep_many
 from receiver.inbox.lane import Lane
 from receiver.inbox.records import Ending, Incoming, Settled
@@ -23,6 +23,16 @@ from receiver.inbox.settle import settle_many
 T = TypeVar("T")
 Work: TypeAlias = Callable[[Connection], Any]
 Item: TypeAlias = Incoming | Ending | Work
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    """Work of one statement."""
+
+    work: Work
+
+    def __call__(self, connection: Connection) -> Any:
+        return self.work(connection)
 
 
 @dataclass(slots=True)
@@ -55,6 +65,11 @@ class Inbox:
         """What `work` finds. Raises StoreUnavailable, or what it raises."""
         return cast("T", await self.reader.submit(work))
 
+    async def ask(self, work: Callable[[Connection], T]) -> T:
+        """The same of a single statement, which sees one moment by itself: there is no
+        transaction around it, and that is most of what it costs."""
+        return cast("T", await self.reader.submit(Single(work)))
+
     async def close(self) -> None:
         await self.writer.close()
         await self.reader.close()
@@ -65,7 +80,7 @@ async def open_inbox(url: str) -> Inbox:
     """The box behind a SQLAlchemy URL, which must be migrated. Belongs to the running loop."""
     engine = open_engine(url, writes=True)
     writer: Lane[Item, Any] = Lane(engine, perform, "box-writer", at_once, is_delivery)
-    reader: Lane[Work, Any] = Lane(open_engine(url, writes=False), look, "box-reader")
+    reader: Lane[Work, Any] = Lane(open_engine(url, writes=False), look, "box-reader", asked)
     writer.start()
     reader.start()
     return Inbox(url, writer, reader, start_checkpoints(url))
@@ -99,3 +114,11 @@ def at_once(connection: Connection, items: Sequence[Item]) -> Sequence[Any] | No
 
 def look(connection: Connection, items: Sequence[Work]) -> list[Any]:
     return [item(connection) for item in items]
+
+
+def asked(connection: Connection, items: Sequence[Work]) -> Sequence[Any] | None:
+    """What is one statement each."""
+    if not all(isinstance(item, Single) for item in items):
+        return None
+    with alone(connection):
+        return look(connection, items)

@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from receiver.articles import Article, Chosen, Match, Price
 from receiver.inbox.records import ms
-from receiver.inbox.sql import insert_many, rows, run, upsert
+from receiver.inbox.sql import chunks, insert_many, one_of, padded, rows, run, upsert
 from receiver.inbox.tables import article_mappings, articles, catalogues, jobs
 
 COLUMNS = (
@@ -47,8 +47,8 @@ AWAITED = "article"
 
 
 @cache
-def newest(match: Match) -> Select[Any]:
-    """The article of that time called so; of one not listed yet, its first row."""
+def newest(match: Match, count: int) -> Select[Any]:
+    """The articles of that time called by so many names; of one not listed yet, its first row."""
     inner = articles.alias("inner")
     within = inner.c.pos == articles.c.pos, inner.c.id == articles.c.id
     then = select(func.max(inner.c.valid_from)).where(
@@ -57,26 +57,36 @@ def newest(match: Match) -> Select[Any]:
     first = select(func.min(inner.c.valid_from)).where(*within)
     column: ColumnElement[str] = articles.c[match]
     return (
-        select(*(articles.c[name] for name in COLUMNS[1:]))
+        select(column.label("called"), *(articles.c[name] for name in COLUMNS[1:]))
         .where(
             articles.c.pos == bindparam("of"),
-            column == bindparam("called"),
+            one_of(column, "called", count),
             articles.c.valid_from == func.coalesce(then.scalar_subquery(), first.scalar_subquery()),
             articles.c.prices != "",
         )
         .order_by(articles.c.id)
-        .limit(1)
     )
 
 
 def find(
     connection: Connection, pos: str, called: str, match: Sequence[Match], at: datetime
 ) -> Article | None:
-    """By the first of `match` that finds one, as of `at`."""
+    return find_all(connection, pos, [called], match, at).get(called)
+
+
+def find_all(
+    connection: Connection, pos: str, called: Collection[str], match: Sequence[Match], at: datetime
+) -> dict[str, Article]:
+    """By what they are called: each by the first of `match` that finds one, as of `at`; of several
+    the one with the least id."""
+    found: dict[str, Article] = {}
     for what in match:
-        if found := rows(connection, newest(what), of=pos, called=called, at=ms(at)):
-            return article(found[0])
-    return None
+        for names in chunks([name for name in called if name not in found]):
+            asked = padded("called", names)
+            query = newest(what, len(asked))
+            for name, *row in rows(connection, query, of=pos, at=ms(at), **asked):
+                found.setdefault(name, article(row))
+    return found
 
 
 def article(row: Sequence[Any]) -> Article:
@@ -86,10 +96,6 @@ def article(row: Sequence[Any]) -> Article:
 
 SYNCED_AT = select(catalogues.c.synced_at).where(catalogues.c.pos == bindparam("of"))
 VERSION = select(func.coalesce(func.sum(catalogues.c.version), 0))
-CHOSEN = select(article_mappings.c.article, article_mappings.c.channel).where(
-    article_mappings.c.connection == bindparam("of"),
-    article_mappings.c.reference == bindparam("called"),
-)
 
 
 def is_synced(connection: Connection, pos: str) -> bool:
@@ -101,10 +107,23 @@ def version(connection: Connection) -> int:
     return int(rows(connection, VERSION)[0][0])
 
 
+@cache
+def mappings(count: int) -> Select[Any]:
+    chosen = article_mappings.c
+    query = select(chosen.reference, chosen.article, chosen.channel)
+    return query.where(
+        chosen.connection == bindparam("of"), one_of(chosen.reference, "called", count)
+    )
+
+
 def mapped(connection: Connection, name: str, called: Iterable[str]) -> dict[str, Chosen]:
     """What operators mapped these references of a connection to."""
-    each = ((one, rows(connection, CHOSEN, of=name, called=one)) for one in called)
-    return {one: Chosen(*found[0]) for one, found in each if found}
+    found: dict[str, Chosen] = {}
+    for names in chunks(list(called)):
+        asked = padded("called", names)
+        for reference, *chosen in rows(connection, mappings(len(asked)), of=name, **asked):
+            found[reference] = Chosen(*chosen)
+    return found
 
 
 # Syncing

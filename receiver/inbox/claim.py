@@ -40,7 +40,7 @@ from receiver.inbox.tables import (
     jobs,
     pos_states,
 )
-from receiver.inbox.turns import IN_THE_WAY, IS_BUSY, UNMARKED, mark, named, one_of
+from receiver.inbox.turns import IN_THE_WAY, IS_BUSY, UNMARKED, is_one_of, mark, named
 
 PROBE = timedelta(seconds=30)
 PER_LANE = 32  # claimed at once: of each call, others are read, mapped and settled meanwhile
@@ -102,7 +102,7 @@ NAMES = [f"{column.table.name}_{column.name}" for column in (*jobs.c, *deliverie
 @cache
 def whole(count: int) -> Select[Any]:
     """So many jobs with their deliveries."""
-    return WHOLE.where(one_of(count))
+    return WHOLE.where(is_one_of(count))
 
 
 @cache
@@ -110,7 +110,7 @@ def taking(count: int) -> ReturningUpdate[Any]:
     """Those of so many jobs that may still run are ours."""
     return (
         update(jobs)
-        .where(one_of(count), among(jobs.c.state, *OPEN_STATES), not_(IN_THE_WAY))
+        .where(is_one_of(count), among(jobs.c.state, *OPEN_STATES), not_(IN_THE_WAY))
         .values(
             state="running",
             owner=bindparam("me"),

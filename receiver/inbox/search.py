@@ -11,12 +11,14 @@ from sqlalchemy import (
     bindparam,
     exists,
     func,
+    literal,
     not_,
     select,
     update,
 )
 
 from adapters.contract import Delivery
+from receiver.inbox import articles
 from receiver.inbox.made import delivery
 from receiver.inbox.records import OrderRecord, PaymentRecord, State, moment, ms, storable
 from receiver.inbox.sql import rows
@@ -41,6 +43,11 @@ AT_ONCE = 500  # names in one statement
 
 
 ORDER = select(orders).where(orders.c.order_id == bindparam("called"))
+BEFORE = select(
+    articles.VERSION.scalar_subquery(), articles.SYNCED_AT.scalar_subquery(), orders
+).select_from(
+    select(literal(1)).subquery().outerjoin(orders, orders.c.order_id == bindparam("called"))
+)
 
 
 def order(connection: Connection, order_id: str) -> OrderRecord | None:
@@ -48,6 +55,17 @@ def order(connection: Connection, order_id: str) -> OrderRecord | None:
     for row in rows(connection, ORDER, called=order_id):
         return order_record(dict(zip(orders.c.keys(), row, strict=True)))
     return None
+
+
+def before_forwarding(
+    connection: Connection, order_id: str, pos: str
+) -> tuple[OrderRecord | None, bool]:
+    """The order as it stands, and whether anything is known of its POS's articles or of anybody's
+    mappings: one statement, as all who are forwarded come this way."""
+    ((version, synced_at, *row),) = rows(connection, BEFORE, called=order_id, of=pos)
+    values = dict(zip(orders.c.keys(), row, strict=True))
+    known = bool(version) or synced_at is not None
+    return order_record(values) if values["order_id"] is not None else None, known
 
 
 def orders_called(connection: Connection, reference: str) -> list[OrderRecord]:

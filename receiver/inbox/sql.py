@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import ColumnElement, Connection, Table, bindparam
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
 
 from receiver.inbox.dialect import chunks, cursor, insert_many, update_many
 
-__all__ = ["chunks", "insert_many", "rows", "run", "update_many", "upsert"]
+__all__ = ["chunks", "insert_many", "one_of", "padded", "rows", "run", "update_many", "upsert"]
+
+T = TypeVar("T")
 
 
 @cache
@@ -39,6 +41,17 @@ def rows(
 ) -> Sequence[tuple[Any, ...]]:
     found: Sequence[tuple[Any, ...]] = execute(connection, statement, values).fetchall()
     return found
+
+
+def one_of(column: ColumnElement[Any], name: str, count: int) -> ColumnElement[bool]:
+    """Whether it is one of so many values, which `padded` gives."""
+    return column.in_([bindparam(f"{name}{place}", type_=column.type) for place in range(count)])
+
+
+def padded(name: str, values: Sequence[T]) -> Mapping[str, T]:
+    """As many as the next power of two, so that there are few statements to compile."""
+    more = (1 << (len(values) - 1).bit_length()) - len(values)
+    return {f"{name}{place}": value for place, value in enumerate([*values, *[values[-1]] * more])}
 
 
 def upsert_text(table: Table, columns: Sequence[str]) -> str:

@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Update, and_, bindparam, not_, select, update
 
 from receiver.inbox import tables
 from receiver.inbox.records import Job, OrderRecord, PaymentRecord, ms, storable
-from receiver.inbox.sql import insert_many, rows, run, upsert
+from receiver.inbox.sql import insert_many, one_of, padded, rows, run, upsert
 from receiver.inbox.tables import jobs, order_references, orders, payment_references
-from receiver.inbox.turns import named, one_of, padded
+from receiver.inbox.turns import is_one_of, named
 
 Written: TypeAlias = tuple[Job, OrderRecord]
 
@@ -24,9 +24,8 @@ Written: TypeAlias = tuple[Job, OrderRecord]
 @cache
 def waiting_for(names: int, settled: int) -> Update:
     """Whoever waits for one of so many names, but for so many jobs."""
-    called = [bindparam(f"name{place}", type_=jobs.c.awaits.type) for place in range(names)]
-    waits = and_(jobs.c.awaits.in_(called), jobs.c.state == "waiting")
-    woken = update(jobs).where(waits, not_(one_of(settled)))
+    waits = and_(one_of(jobs.c.awaits, "name", names), jobs.c.state == "waiting")
+    woken = update(jobs).where(waits, not_(is_one_of(settled)))
     return woken.values(state="ready", due_at=bindparam("now"))
 
 

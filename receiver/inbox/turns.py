@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -30,10 +30,8 @@ from sqlalchemy import (
     update,
 )
 
-from receiver.inbox.sql import chunks, rows, run
+from receiver.inbox.sql import chunks, one_of, padded, rows, run
 from receiver.inbox.tables import READY, STANDING, among, jobs, stands
-
-T = TypeVar("T")
 
 other = jobs.alias("other")
 AHEAD = select(other.c.id).where(
@@ -57,7 +55,7 @@ OUTLASTED = (
 
 @cache
 def marking(count: int, behind: bool) -> Update:
-    return update(jobs).where(one_of(count), jobs.c.behind != behind).values(behind=behind)
+    return update(jobs).where(is_one_of(count), jobs.c.behind != behind).values(behind=behind)
 
 
 def mark(connection: Connection, ids: Sequence[int], *, behind: bool = True) -> None:
@@ -95,15 +93,9 @@ def look_through(connection: Connection) -> None:
     run(connection, OUTLASTED)
 
 
-def one_of(count: int) -> ColumnElement[bool]:
-    return jobs.c.id.in_([bindparam(f"id{place}", type_=jobs.c.id.type) for place in range(count)])
+def is_one_of(count: int) -> ColumnElement[bool]:
+    return one_of(jobs.c.id, "id", count)
 
 
 def named(ids: Sequence[int]) -> Mapping[str, int]:
     return padded("id", ids)
-
-
-def padded(name: str, values: Sequence[T]) -> Mapping[str, T]:
-    """As many as the next power of two, so that there are few statements to compile."""
-    more = (1 << (len(values) - 1).bit_length()) - len(values)
-    return {f"{name}{place}": value for place, value in enumerate([*values, *[values[-1]] * more])}

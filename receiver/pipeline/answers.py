@@ -125,7 +125,7 @@ async def overtaken(order: Order, outcome: str, connection: Connection, tools: T
     if outcome not in OVERTAKEN:
         return None
     order_id = oktopos.order_id(connection.name, order.order_id)
-    record = await tools.inbox.read(lambda box: search.order(box, order_id))
+    record = await tools.inbox.ask(lambda box: search.order(box, order_id))
     return record.state if record and record.state in OVERTAKEN[outcome] else None
 
 

@@ -184,20 +184,23 @@ async def tellable(record: OrderRecord, told: Told, tools: Tools) -> tuple[Answe
 async def looked_up(
     order: Order, connection: Connection, pos: Pos, tools: Tools
 ) -> tuple[OrderRecord | None, Known]:
-    """What the box has of the order, and knows of its articles, in one look."""
+    """What the box has of the order, and knows of its articles."""
     order_id = oktopos.order_id(connection.name, order.order_id)
-    at = order.placed_at or tools.clock()
-    return await tools.inbox.read(
-        lambda box: (
-            search.order(box, order_id),
-            catalogue.known(box, order=order, connection=connection, pos=pos, at=at),
-        )
+    before, anything = await tools.inbox.ask(
+        lambda box: search.before_forwarding(box, order_id, pos.name)
     )
+    if not anything:
+        return before, Known()
+    at = order.placed_at or tools.clock()
+    known = await tools.inbox.read(
+        lambda box: catalogue.known(box, order=order, connection=connection, pos=pos, at=at)
+    )
+    return before, known
 
 
 async def recorded(platform_id: str, connection: Connection, tools: Tools) -> OrderRecord | None:
     order_id = oktopos.order_id(connection.name, platform_id)
-    return await tools.inbox.read(lambda box: search.order(box, order_id))
+    return await tools.inbox.ask(lambda box: search.order(box, order_id))
 
 
 def expected(order: Order, connection: Connection, pos: str, job: Job) -> OrderRecord:

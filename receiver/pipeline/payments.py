@@ -184,7 +184,7 @@ def moves(job: Job, pos: str, queue: str) -> Settlement:
 
 async def in_queue_of_an_order(job: Job, tools: Tools) -> bool:
     """Of another one, then: a delivery of several payments cannot stand in the queue of each."""
-    return await tools.inbox.read(lambda box: search.order(box, job.queue)) is not None
+    return await tools.inbox.ask(lambda box: search.order(box, job.queue)) is not None
 
 
 def unchanged(detail: str) -> Settlement:

@@ -88,6 +88,25 @@ async def test_an_article_is_found_by_each_of_its_names(database_url: str) -> No
         assert await here.find("nobody") is None
 
 
+async def test_each_of_many_by_its_own_name(database_url: str) -> None:
+    async with shelf(database_url) as here:
+        await here.sync()
+        called = ["4711", PIZZA, "nobody", "M-4711"]
+        look = partial(articles.find_all, called=called, match=MATCH, at=here.clock())
+        found = await here.inbox.read(partial(look, pos="mitte"))
+        assert {name: one.id for name, one in found.items()} == dict.fromkeys(
+            ("4711", PIZZA, "M-4711"), "4711"
+        )
+        assert await here.inbox.read(partial(look, pos="nord")) == {}
+
+
+async def test_of_two_called_the_same_the_one_with_the_least_id(database_url: str) -> None:
+    same = [Article(each, "PLU-17", "Twin", 100, REDUCED, REDUCED) for each in (9992, 9990, 9991)]
+    async with shelf(database_url, same) as here:
+        await here.sync()
+        assert (await here.find("PLU-17")).id == "9990"
+
+
 async def test_the_order_of_the_names_decides(database_url: str) -> None:
     twin = Article(9990, "4711", "Twin", 100, REDUCED, REDUCED, "PLU-17")
     async with shelf(database_url, [*MENU, twin]) as here:

@@ -30,7 +30,13 @@ from tests.databases import sqlite_only
 pytestmark = sqlite_only
 
 MANY = 20_000
-SMALL = ("catalogues", "pos_states", "repeated", "workers")  # a few rows, however much is kept
+SMALL = (
+    "catalogues",
+    "once",
+    "pos_states",
+    "repeated",
+    "workers",
+)  # a few rows, however much is kept
 PARTIAL = (
     "jobs_alarm",
     "jobs_attention",
@@ -107,6 +113,7 @@ def everything_once(box: Box) -> None:
     for job in box.claim(now=later(seconds=200)):
         box.do(lambda at, job=job: lease.release(at, job, sent=True))  # type: ignore[misc]
     box.do(lambda at: search.order(at, "plain:o1"))
+    box.do(lambda at: search.before_forwarding(at, "plain:o1", "mitte"))
     box.do(lambda at: search.orders_called(at, "O1"))
     box.do(lambda at: search.payment(at, "mitte", "plain:o1"))
     box.do(lambda at: search.payment_reference(at, "plain", ["pi_1", "ch_1"]))
@@ -232,3 +239,14 @@ def test_an_article_is_found_by_the_index_of_its_name(box: Box, match: Match) ->
         box.do(lambda at: articles.find(at, "mitte", "P1", [match], NOW))
     (statement,) = [one for one in said if one.startswith("SELECT articles.")]
     assert plan(box, statement)[0].startswith(f"SEARCH articles USING INDEX articles_{match} (")
+
+
+def test_all_articles_of_an_order_are_found_by_one_look_at_each_of_their_names(box: Box) -> None:
+    called = [f"P{number}" for number in range(20)]
+    with traced(box) as said:
+        box.do(lambda at: articles.mapped(at, "plain", called))
+        box.do(lambda at: articles.find_all(at, "mitte", called, MATCH, NOW))
+    asked = [statement for statement in said if statement.startswith("SELECT")]
+    assert len(asked) == 1 + len(MATCH)
+    for statement in asked:
+        assert "SEARCH" in plan(box, statement)[0]

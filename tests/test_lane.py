@@ -6,17 +6,19 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, event, exc, func, select, text
 
-from receiver.inbox import Inbox, lane, open_inbox
+from receiver.articles import Chosen
+from receiver.inbox import Inbox, articles, lane, open_inbox, search, standing
 from receiver.inbox.dialect import MOST_ROWS, open_engine, sqlite
 from receiver.inbox.records import Incoming, StoreUnavailable
 from receiver.inbox.tables import deliveries, jobs, workers
-from tests.box import incoming, opened
+from tests.box import NOW, incoming, opened, order_record
 from tests.databases import Databases, path_of, postgresql_only, sqlite_only
 from tests.running import stopped
 
@@ -110,6 +112,19 @@ async def test_all_that_waits_shares_a_commit(inbox: Inbox) -> None:
         assert await asyncio.gather(*keeping) == [True] * 50
         assert await asyncio.gather(*counting) == [50] * 2
     assert ends == ["commit"] * 3
+
+
+async def test_what_is_asked_by_itself_sees_what_was_committed_before(inbox: Inbox) -> None:
+    """Whatever was asked before it: no transaction is left behind."""
+    ask = partial(search.before_forwarding, order_id="plain:o1", pos="mitte")
+    assert await inbox.ask(ask) == (None, False)
+    await inbox.write(lambda at: standing.put(at, order_record()))
+    await inbox.write(lambda at: articles.choose(at, "plain", {"P1": Chosen("4711")}, NOW))
+    found, anything = await inbox.ask(ask)
+    assert found == replace(order_record(), references=())
+    assert anything
+    beside, number = await asyncio.gather(inbox.ask(ask), inbox.read(count))
+    assert (*beside, number) == (found, True, 0)
 
 
 async def test_a_delivery_is_answered_before_what_waits_with_it(inbox: Inbox) -> None:

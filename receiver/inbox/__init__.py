@@ -121,4 +121,7 @@ def asked(connection: Connection, items: Sequence[Work]) -> Sequence[Any] | None
     if not all(isinstance(item, Single) for item in items):
         return None
     with alone(connection):
-        return look(connection, items)
+        found = look(connection, items)
+    if connection.in_transaction():
+        raise RuntimeError("a single statement goes by `sql.rows`: this began a transaction")
+    return found

@@ -46,7 +46,7 @@ ORDER = select(orders).where(orders.c.order_id == bindparam("called"))
 BEFORE = select(
     articles.VERSION.scalar_subquery(), articles.SYNCED_AT.scalar_subquery(), orders
 ).select_from(
-    select(literal(1)).subquery().outerjoin(orders, orders.c.order_id == bindparam("called"))
+    select(literal(1)).subquery("once").outerjoin(orders, orders.c.order_id == bindparam("called"))
 )
 
 

@@ -111,13 +111,13 @@ class Notes:
         self.fresh.append(note)
 
     def write(self) -> None:
-        for connection, result, seconds in self.fresh:
+        noted, self.fresh = self.fresh, []
+        for connection, result, seconds in noted:
             arrived(connection, result).inc()
             if result in ("kept", "repeated"):
                 metrics.ack_seconds.observe(seconds)
             ms = round(seconds * 1000, 1)
             logger.info("delivery", connection=connection, result=result, ms=ms)
-        self.fresh.clear()
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,16 @@ async def test_new_is_on_disk_when_the_answer_comes(tmp_path: Path) -> None:
     assert (kept["queue"], kept["pos"], kept["arrivals"]) == ("plain:o1", "mitte", 1)
 
 
+async def test_what_came_in_one_turn_is_noted_together_and_each_by_itself() -> None:
+    before, notes = counted("kept"), web.Notes()
+    for turn in (1, 2):
+        for _ in range(3):
+            notes.add(web.Note("plain", "kept", 0.001))
+        assert counted("kept") == before + 3 * (turn - 1)
+        await asyncio.sleep(0)
+        assert counted("kept") == before + 3 * turn
+
+
 async def test_the_adapter_says_what_the_platform_hears(tmp_path: Path) -> None:
     accepted = Ack(202, b'{"ok": true}', "application/json")
     async with receiving(tmp_path, adapter=replace(PLAIN, ack=lambda _: accepted)) as run:

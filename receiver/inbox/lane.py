@@ -95,14 +95,20 @@ class Lane(Generic[T, R]):
     def _run(self) -> None:
         while True:
             batch, last = self._gather()
-            urgent = [waiting for waiting in batch if self.urgent(waiting.item)]
-            rest = [waiting for waiting in batch if not self.urgent(waiting.item)]
-            for part in filter(None, (urgent, rest)):
+            for part in filter(None, self._parted(batch)):
                 self._answer(part, self._perform(part))
             if last or self.queue.empty():
                 self._give_back()
             if last:
                 return
+
+    def _parted(self, batch: Sequence[Waiting[T, R]]) -> tuple[list[Waiting[T, R]], ...]:
+        """What is urgent, and the rest."""
+        urgent: list[Waiting[T, R]] = []
+        rest: list[Waiting[T, R]] = []
+        for waiting in batch:
+            (urgent if self.urgent(waiting.item) else rest).append(waiting)
+        return urgent, rest
 
     def _gather(self) -> tuple[list[Waiting[T, R]], bool]:
         """All that waits now, but at least one; and whether it is the last."""

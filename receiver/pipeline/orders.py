@@ -56,7 +56,8 @@ async def forward(order: Order, job: Job, connection: Connection, tools: Tools) 
     if end.state is not State.DONE:
         return end
     when: tuple[Literal["on_pos", "on_receipt"], ...] = ("on_pos", "on_receipt")
-    return replace(end, calls=acceptance(order, job, connection, now, *when[: 1 if seen else 2]))
+    calls = acceptance(order, job, connection, now, *when[: 1 if seen else 2])
+    return replace(end, calls=calls) if calls else end
 
 
 async def create(

@@ -24,7 +24,7 @@ from receiver.web import create_app
 from receiver.worker import Worker
 from tests.plain import API, PAY, PLAIN, SECRET, body, signed
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading certificates takes a while, each time
 Json = dict[str, Any]
 

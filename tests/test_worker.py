@@ -392,15 +392,15 @@ async def test_a_look_that_fails_is_looked_again(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with line(database_url, work=False) as run:
-        really, looks = type(run.inbox).read, count()
+        really, looks = type(run.inbox).ask, count()
 
-        async def read(inbox: Any, work: Any) -> Any:
-            if asyncio.current_task() in busy.running and next(looks) == 0:
+        async def ask(inbox: Any, work: Any) -> Any:
+            if next(looks) == 0:
                 raise StoreUnavailable("OperationalError in the database")
             return await really(inbox, work)
 
-        monkeypatch.setattr(type(run.inbox), "read", read)
-        async with working(tools(run)) as busy:
+        monkeypatch.setattr(type(run.inbox), "ask", ask)
+        async with working(tools(run)):
             job = await run.send(order())
             await eventually(lambda: run.job(job), failed(1))
             run.clock.turn(minutes=1)

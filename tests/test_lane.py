@@ -115,7 +115,9 @@ async def test_all_that_waits_shares_a_commit(inbox: Inbox) -> None:
 
 
 async def test_what_is_asked_by_itself_sees_what_was_committed_before(inbox: Inbox) -> None:
-    """Whatever was asked before it: no transaction is left behind."""
+    """Whatever was asked before it: there is no transaction, and none is left behind."""
+    begun: list[Connection] = []
+    event.listen(inbox.reader.engine, "begin", begun.append)
     ask = partial(search.before_forwarding, order_id="plain:o1", pos="mitte")
     assert await inbox.ask(ask) == (None, False)
     await inbox.write(lambda at: standing.put(at, order_record()))
@@ -123,8 +125,10 @@ async def test_what_is_asked_by_itself_sees_what_was_committed_before(inbox: Inb
     found, anything = await inbox.ask(ask)
     assert found == replace(order_record(), references=())
     assert anything
+    assert not begun
     beside, number = await asyncio.gather(inbox.ask(ask), inbox.read(count))
     assert (*beside, number) == (found, True, 0)
+    assert begun
 
 
 async def test_a_delivery_is_answered_before_what_waits_with_it(inbox: Inbox) -> None:

@@ -30,13 +30,8 @@ from tests.databases import sqlite_only
 pytestmark = sqlite_only
 
 MANY = 20_000
-SMALL = (
-    "catalogues",
-    "once",
-    "pos_states",
-    "repeated",
-    "workers",
-)  # a few rows, however much is kept
+# a few rows, however much is kept
+SMALL = ("catalogues", "once", "pos_states", "repeated", "workers")
 PARTIAL = (
     "jobs_alarm",
     "jobs_attention",

@@ -38,8 +38,9 @@ class Log:
         async def alarms() -> list[Json]:
             return self.alarms()
 
-        (alarm,) = await eventually(alarms, bool)
-        return dict(alarm)
+        said: list[Json] = await eventually(alarms, bool)
+        (alarm,) = said
+        return alarm
 
 
 @pytest.fixture(autouse=True)

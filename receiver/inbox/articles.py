@@ -71,6 +71,7 @@ def newest(match: Match, count: int) -> Select[Any]:
 def find(
     connection: Connection, pos: str, called: str, match: Sequence[Match], at: datetime
 ) -> Article | None:
+    """The one called so, as of `at`."""
     return find_all(connection, pos, [called], match, at).get(called)
 
 

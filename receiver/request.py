@@ -24,10 +24,10 @@ class Turn:
 
     __slots__ = ("ends", "over", "task")
 
-    def __init__(self, ends: float) -> None:
+    def __init__(self, ends: float, loop: asyncio.AbstractEventLoop) -> None:
         self.ends = ends
         self.over = False
-        self.task: asyncio.Task[object] | None = asyncio.current_task()  # None once it is done
+        self.task: asyncio.Task[object] | None = asyncio.current_task(loop)  # None once it is done
 
     def __enter__(self) -> None:
         pass
@@ -51,7 +51,7 @@ class Patience:
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
     def turn(self) -> Turn:
-        turn = Turn(self.loop.time() + self.seconds)
+        turn = Turn(self.loop.time() + self.seconds, self.loop)
         if not self.turns:
             self.loop.call_later(self.seconds / 10, self.look)
         self.turns.append(turn)

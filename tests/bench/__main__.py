@@ -11,7 +11,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import acknowledging, catalogue, forwarding, keeping, neighbours, sharing, standing
+from tests.bench import (
+    acknowledging,
+    beside,
+    catalogue,
+    forwarding,
+    keeping,
+    neighbours,
+    sharing,
+    standing,
+)
 from tests.bench.figures import Figure, as_json, table
 from tests.bench.scale import QUICK, Scale
 
@@ -21,7 +30,8 @@ MEASURES: dict[str, Callable[[Scale, Path], Iterator[Figure]]] = {
     "alone": acknowledging.alone,
     "forwarding": forwarding.throughput,
     "delay": forwarding.delay,
-    "beside": acknowledging.beside,
+    "beside": beside.together,
+    "beside_apart": beside.apart,
     "growth": keeping.growth,
     "catalogue": catalogue.reading,
     "memory": standing.memory,

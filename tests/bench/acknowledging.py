@@ -1,4 +1,4 @@
-"""How fast a delivery is acknowledged: many at once, one alone, and beside forwarding."""
+"""How fast a delivery is acknowledged: many at once, and one alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.bench.boxes import boxes
 from tests.bench.figures import MS, Figure, Goal, middle
 from tests.bench.load import Load
 from tests.bench.processes import elsewhere, receiver, stand_in
-from tests.bench.scale import Scale, room
+from tests.bench.scale import Scale
 
 RATE = Goal(
     name="durable acknowledgement / bare", floor=0.40, aim=0.55, unit="", more_is_better=True
@@ -24,9 +24,7 @@ RATE_POSTGRESQL = Goal(
 TAIL_POSTGRESQL = Goal(name="p99 of that", floor=60, aim=25, unit="ms")
 TAIL = Goal(name="p99 of that, 64 connections", floor=60, aim=25, unit="ms")
 ALONE = Goal(name="one connection: p50 minus fsync", floor=1.0, aim=0.5, unit="ms")
-BESIDE = Goal(name="p99 at 500/s, forwarding / not", floor=3.0, aim=1.3, unit="x")
 
-PER_SECOND = 500.0
 APPENDED = b"\0" * 4_120  # a page of SQLite's log
 SYNCS = 200
 
@@ -64,29 +62,6 @@ def alone(scale: Scale, folder: Path) -> Iterator[Figure]:
     check(kept)
     measured = f"{p50(kept):.2f} ms, fsync {fsync:.2f} ms, bare {p50(least):.2f} ms"
     yield Figure(ALONE, p50(kept) - fsync, measured)
-
-
-def beside(scale: Scale, folder: Path) -> Iterator[Figure]:
-    """In turns, each time in a process and a box of its own: the other would not be idle."""
-    forwarding: list[Load] = []
-    resting: list[Load] = []
-    shares: list[float] = []
-    for number in range(scale.rounds):
-        with receiver(room(folder, f"rest{number}"), "--no-worker") as ours:
-            resting.append(steady(ours.port, scale))
-        place = room(folder, f"work{number}")
-        with stand_in("till", place) as till, receiver(place, till=till.port) as ours:
-            forwarding.append(steady(ours.port, scale))
-            shares.append(till.ask("/count") / len(forwarding[-1].waits))
-    check([*forwarding, *resting])
-    ratio = tail(forwarding) / tail(resting)
-    measured = f"{tail(forwarding):.1f} ms and {tail(resting):.1f} ms"
-    yield Figure(BESIDE, ratio, f"{measured}; {middle(shares):.0%} forwarded meanwhile")
-
-
-def steady(port: int, scale: Scale) -> Load:
-    elsewhere(load.pace, port, 100, 100.0)
-    return elsewhere(load.pace, port, int(scale.beside_seconds * PER_SECOND), PER_SECOND)
 
 
 def fsync_seconds(folder: Path) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import product
+from itertools import cycle, product
 from typing import Any, TypeAlias
 
 import pytest
@@ -13,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select
 
+from receiver.inbox import claim, search
 from receiver.inbox.records import Attempt, Ending, Job, PosVerdict, Settled, Settlement, State
 from receiver.inbox.settle import settle_many
 from receiver.inbox.tables import metadata
-from tests.box import DONE, HELD, Box, call, incoming, later, order_record, payment_record
+from tests.box import DONE, HELD, NOW, Box, call, incoming, later, order_record, payment_record
+from tests.databases import sqlite_only
 
 COUNT = 6
 LOOKED_AT = (
@@ -150,3 +152,17 @@ def test_who_creates_what_it_awaits_elsewhere_does_not_wake_itself(
     elsewhere = replace(ENDS["creates what it awaits"], tills=("nord",))
     assert box.settle(jobs[0], elsewhere)
     assert box.row(jobs[0])["state"] == "waiting"
+
+
+@sqlite_only
+def test_no_statement_is_prepared_anew_whenever_it_is_executed(box: Box) -> None:
+    """SQLite does that where a value is given that its choice of an index depends on, and it
+    costs more than the statement: a job's state stands in the text."""
+    for number in range(3):
+        box.keep(*(incoming(f"{name} {number}") for name in ENDS))
+        for job, end in zip(box.claim(), cycle(ENDS.values()), strict=False):
+            box.settle(job, end)
+        box.do(partial(claim.anything, now=NOW, under_way={}))
+        box.do(lambda at: search.before_forwarding(at, "plain:o1", "mitte"))
+    query = "SELECT sql FROM sqlite_stmt WHERE run > 2 AND reprep > 1"
+    assert box.do(lambda at: at.exec_driver_sql(query).scalars().all()) == []

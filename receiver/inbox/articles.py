@@ -27,7 +27,7 @@ from sqlalchemy import (
 from receiver.articles import Article, Chosen, Match, Price
 from receiver.inbox.records import ms
 from receiver.inbox.sql import chunks, insert_many, one_of, padded, rows, run, upsert
-from receiver.inbox.tables import article_mappings, articles, catalogues, jobs
+from receiver.inbox.tables import among, article_mappings, articles, catalogues, jobs
 
 COLUMNS = (
     "pos",
@@ -242,7 +242,7 @@ def choose(
 
 RELEASE = (
     update(jobs)
-    .where(jobs.c.state == "held", jobs.c.awaits == AWAITED)
+    .where(among(jobs.c.state, "held"), jobs.c.awaits == AWAITED)
     .values(state="ready", due_at=bindparam("now"), awaits=None, updated_at=bindparam("now"))
 )
 

@@ -92,7 +92,7 @@ def leave(connection: Connection, worker: str) -> None:
 RELEASE = (
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.fence == bindparam("ours"))
-    .where(jobs.c.state == "running")
+    .where(RUNNING)
     .values(state="ready", owner=None, sent=or_(jobs.c.sent, bindparam("perhaps")))
 )
 

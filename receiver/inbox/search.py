@@ -29,6 +29,7 @@ from receiver.inbox.tables import (
     STANDING,
     STANDING_STATES,
     UNPURGED,
+    among,
     deliveries,
     jobs,
     order_references,
@@ -124,7 +125,7 @@ def asked_for(connection: Connection, queue: str) -> bool:
 def given_up_unsure(connection: Connection, queue: str) -> bool:
     """Whether an order of this queue may stand at its POS by a try that nobody goes on with."""
     query = select(jobs.c.id).where(
-        jobs.c.queue == queue, ENDED, jobs.c.state == "dead", jobs.c.sent
+        jobs.c.queue == queue, ENDED, among(jobs.c.state, "dead"), jobs.c.sent
     )
     return connection.execute(query.limit(1)).first() is not None
 

@@ -97,7 +97,7 @@ WAKE_QUEUE = (
 )
 WAKE_SENT = (
     update(jobs)
-    .where(jobs.c.queue == bindparam("of"), ENDED, jobs.c.state == "dead", jobs.c.sent)
+    .where(jobs.c.queue == bindparam("of"), ENDED, among(jobs.c.state, "dead"), jobs.c.sent)
     .where(exists().where(deliveries.c.id == jobs.c.delivery, UNPURGED))
     .values(state="ready", due_at=bindparam("now"), ended_at=None)
 )

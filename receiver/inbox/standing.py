@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Update, and_, bindparam, not_, select, update
 from receiver.inbox import tables
 from receiver.inbox.records import Job, OrderRecord, PaymentRecord, ms, storable
 from receiver.inbox.sql import insert_many, one_of, padded, rows, run, upsert
-from receiver.inbox.tables import jobs, order_references, orders, payment_references
+from receiver.inbox.tables import WAITING, jobs, order_references, orders, payment_references
 from receiver.inbox.turns import is_one_of, named
 
 Written: TypeAlias = tuple[Job, OrderRecord]
@@ -24,7 +24,7 @@ Written: TypeAlias = tuple[Job, OrderRecord]
 @cache
 def waiting_for(names: int, settled: int) -> Update:
     """Whoever waits for one of so many names, but for so many jobs."""
-    waits = and_(one_of(jobs.c.awaits, "name", names), jobs.c.state == "waiting")
+    waits = and_(one_of(jobs.c.awaits, "name", names), WAITING)
     woken = update(jobs).where(waits, not_(is_one_of(settled)))
     return woken.values(state="ready", due_at=bindparam("now"))
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from adapters.contract import Delivery
 from receiver.inbox import keep
 from receiver.inbox.records import Incoming, storable
 from receiver.oktopos import order_id
 from receiver.settings.model import Connection
 
+MILLISECOND = timedelta(milliseconds=1)
+
 
 def incoming(connection: Connection, delivery: Delivery) -> Incoming:
     identity = connection.adapter.identify(delivery)
     delivery_id = storable(identity.delivery_id)
     ordered = storable(identity.order_id or "")
-    deadline = connection.deadline(delivery.received_at)
+    allowed = connection.adapter.deadline
     return keep.incoming(
         delivery,
         connection=connection.name,
@@ -21,6 +25,6 @@ def incoming(connection: Connection, delivery: Delivery) -> Incoming:
         queue=order_id(connection.name, ordered or delivery_id),
         pos=connection.pos_name(identity.store_id),
         overtakes=identity.overtakes,
-        deadline=deadline,
-        alarm_at=connection.alarm_at(deadline),
+        allowed=None if allowed is None else allowed // MILLISECOND,
+        margin=connection.deadline_margin * 1000,
     )

@@ -27,6 +27,7 @@ from receiver.inbox.records import (
     PosVerdict,
     Settlement,
     State,
+    ms,
 )
 from receiver.inbox.tables import jobs, metadata
 
@@ -67,8 +68,8 @@ def incoming(
         queue=queue or delivery_id,
         pos=pos,
         overtakes=overtakes,
-        deadline=deadline,
-        alarm_at=alarm_at,
+        allowed=ms(deadline) - ms(at) if deadline else None,
+        margin=ms(deadline) - ms(alarm_at) if deadline and alarm_at else 0,
     )
 
 

@@ -55,9 +55,11 @@ def incoming(
     queue: str,
     pos: str | None,
     overtakes: bool,
-    deadline: datetime | None = None,  # as far as the platform gives every order the same time
-    alarm_at: datetime | None = None,
+    allowed: int | None = None,  # ms, as far as the platform gives every order the same time
+    margin: int = 0,  # ms of it that are left when the alarm is raised
 ) -> Incoming:
+    at = ms(delivery.received_at)
+    deadline = NEVER if allowed is None else at + allowed
     return Incoming(
         connection,
         delivery_id,
@@ -66,12 +68,13 @@ def incoming(
         delivery.path,
         msgspec.json.encode(delivery.headers).decode(),
         delivery.body,
-        ms(delivery.received_at),
+        at,
         queue,
         overtakes,
         pos,
         lane(connection, pos),
-        *until(deadline, alarm_at),
+        deadline,
+        None if allowed is None else deadline - margin,
     )
 
 

@@ -252,7 +252,7 @@ def identify(delivery: Delivery) -> contract.Identity:
 
 
 def parse(delivery: Delivery, _: Mapping[str, bytes]) -> Sequence[contract.Event]:
-    event = event_type(payload.peek(delivery.body))
+    event = event_type(GLANCE(delivery.body))
     if not event:
         raise contract.Unreadable("event: missing")
     if event not in EVENTS:

@@ -121,7 +121,7 @@ async def exchange(
     request = httpx.Request(method, address(url), headers=ALWAYS | given, content=body)
     response = await transport.handle_async_request(request)
     try:
-        return Reply(response.status_code, dict(response.headers), await bounded(response))
+        return Reply(response.status_code, dict(response.headers.items()), await bounded(response))
     finally:
         await response.aclose()
 

@@ -142,6 +142,46 @@ async def test_a_delivery_is_answered_before_what_waits_with_it(inbox: Inbox) ->
     assert await beside
 
 
+async def test_deliveries_go_in_between_what_nobody_waits_for(inbox: Inbox) -> None:
+    """Which is done a few at a time for as long as there are any, then all together."""
+    done: list[str] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def work(_: Connection) -> None:
+        done.append("work")
+        begun.set()
+        go_on.wait(10)
+
+    after = watched(inbox, after=lambda _, results: done.append("kept") if results else None)
+    with counted(inbox) as ends, after:
+        async with stopped(inbox):
+            beside = [inbox.writer.submit(work) for _ in range(4 * lane.FEW)]
+            keeping = [inbox.writer.submit(incoming("d1"))]
+        await asyncio.to_thread(begun.wait, 10)
+        keeping.append(inbox.writer.submit(incoming("d2")))
+        waiting = inbox.writer.waiting()
+        go_on.set()
+        await asyncio.gather(*beside)
+    assert await asyncio.gather(*keeping) == [True, True]
+    assert waiting == 3 * lane.FEW + 1
+    few = ["work"] * lane.FEW
+    assert done == ["kept", *few, "kept", *few, *few, *few]
+    assert ends == ["commit"] * 6  # of what stopped it, of the two, and of their few; of the rest
+
+
+async def test_nothing_overtakes_what_came_before_it(inbox: Inbox) -> None:
+    """Though what comes while the thread is at work goes over by itself."""
+    idle: lane.Lane[str, str] = lane.Lane(inbox.writer.engine, lambda _, items: items, "idle")
+    idle.submit("first")
+    idle.busy = True
+    idle.submit("second")
+    await asyncio.sleep(0)
+    idle.submit("third")
+    assert idle.waiting() == 3
+    waiting = [idle.queue.get_nowait() for _ in range(3)]
+    assert [one and one.item for one in waiting] == ["first", "second", "third"]
+
+
 async def test_no_batch_is_endless(inbox: Inbox) -> None:
     inbox.writer.largest = 10
     with counted(inbox) as ends:
@@ -149,6 +189,18 @@ async def test_no_batch_is_endless(inbox: Inbox) -> None:
             keeping = [inbox.writer.submit(one) for one in many(50)]
         assert all(await asyncio.gather(*keeping))
     assert ends == ["commit"] * 6
+
+
+async def test_nor_is_what_was_put_off_one(inbox: Inbox) -> None:
+    """Some of three batches of ten, each with a delivery in it."""
+    inbox.writer.largest = 10
+    with counted(inbox) as ends:
+        async with stopped(inbox):
+            for one in many(3):
+                inbox.writer.submit(one)
+                beside = [inbox.writer.submit(count) for _ in range(9)]
+        assert await asyncio.gather(*beside) == [3] * 9
+    assert ends == ["commit"] * (1 + 3 * 2 + 2)
 
 
 async def test_one_alone_waits_for_no_other(inbox: Inbox) -> None:

@@ -22,6 +22,7 @@ from receiver.inbox.records import StoreUnavailable
 
 LONGEST_QUEUE = 5_000
 TRIES = 3
+FEW = 5  # of what is not urgent at once while anything is: as long as it takes, that waits
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -38,7 +39,8 @@ class Lane(Generic[T, R]):
     """Runs `work(connection, items)` over whatever waits; the results are in the items' order.
 
     `alone` does the same, or gives None, outside of a transaction; it may be done twice. What is
-    `urgent` is done and answered before the rest that waits: somebody out there waits for it.
+    `urgent` is done and answered before the rest that waits, and in between: somebody out there
+    waits for it.
     """
 
     engine: Engine
@@ -49,6 +51,8 @@ class Lane(Generic[T, R]):
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     fresh: list[Waiting[T, R]] = field(default_factory=list)  # of this turn of the loop
     queue: SimpleQueue[Waiting[T, R] | None] = field(default_factory=SimpleQueue)
+    later: list[Waiting[T, R]] = field(default_factory=list)  # the thread's own: not urgent
+    busy: bool = False  # the thread, so that it need not be woken
     thread: threading.Thread | None = None
     closed: bool = False
     outages: tuple[type[Exception], ...] = ()
@@ -67,14 +71,17 @@ class Lane(Generic[T, R]):
         """The result once it is committed. Raises StoreUnavailable at once when overloaded."""
         if self.closed or self.waiting() >= LONGEST_QUEUE:
             raise StoreUnavailable("too many deliveries wait to be kept")
+        waiting: Waiting[T, R] = Waiting(item, self.loop.create_future())
+        if self.busy and not self.fresh:
+            self.queue.put(waiting)
+            return waiting.future
         if not self.fresh:
             self.loop.call_soon(self._hand_over)
-        future: asyncio.Future[R] = self.loop.create_future()
-        self.fresh.append(Waiting(item, future))
-        return future
+        self.fresh.append(waiting)
+        return waiting.future
 
     def waiting(self) -> int:
-        return len(self.fresh) + self.queue.qsize()
+        return len(self.fresh) + self.queue.qsize() + len(self.later)
 
     def _hand_over(self) -> None:
         """What one turn of the loop brought goes over at once: woken by the first of it, the
@@ -93,21 +100,25 @@ class Lane(Generic[T, R]):
         self.engine.dispose()
 
     def _run(self) -> None:
-        while True:
-            batch, last = self._gather()
+        last = False
+        while not last or self.later:
+            batch: Sequence[Waiting[T, R]] = ()
+            if not self.later or not self.queue.empty():
+                batch, last = self._gather()
+            self.busy = True
             for part in filter(None, self._parted(batch)):
                 self._answer(part, self._perform(part))
-            if last or self.queue.empty():
+            self.busy = False
+            if not self.later and self.queue.empty():
                 self._give_back()
-            if last:
-                return
 
-    def _parted(self, batch: Sequence[Waiting[T, R]]) -> tuple[list[Waiting[T, R]], ...]:
-        """What is urgent, and the rest."""
+    def _parted(self, batch: Sequence[Waiting[T, R]]) -> Sequence[Sequence[Waiting[T, R]]]:
+        """What is urgent, and the rest; beside the former a few of it at a time."""
         urgent: list[Waiting[T, R]] = []
-        rest: list[Waiting[T, R]] = []
         for waiting in batch:
-            (urgent if self.urgent(waiting.item) else rest).append(waiting)
+            (urgent if self.urgent(waiting.item) else self.later).append(waiting)
+        few = FEW if urgent else self.largest
+        rest, self.later = self.later[:few], self.later[few:]
         return urgent, rest
 
     def _gather(self) -> tuple[list[Waiting[T, R]], bool]:

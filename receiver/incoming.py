@@ -17,7 +17,7 @@ def incoming(connection: Connection, delivery: Delivery) -> Incoming:
     identity = connection.adapter.identify(delivery)
     delivery_id = storable(identity.delivery_id)
     ordered = storable(identity.order_id or "")
-    allowed = connection.adapter.deadline
+    allowed = connection.adapter.deadline  # as `connection.deadline` says it, without its objects
     return keep.incoming(
         delivery,
         connection=connection.name,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import msgspec
 from sqlalchemy import Connection, bindparam, update
@@ -76,8 +75,3 @@ def incoming(
         deadline,
         None if allowed is None else deadline - margin,
     )
-
-
-def until(deadline: datetime | None, alarm_at: datetime | None) -> tuple[int, int | None]:
-    """As a job's last two columns have it."""
-    return ms(deadline) if deadline else NEVER, ms(alarm_at) if alarm_at else None

@@ -12,10 +12,10 @@ from sqlalchemy import Connection, func, select, update
 from adapters.contract import nothing
 from receiver.inbox import listing, search
 from receiver.inbox.dialect import JOB_COLUMNS
-from receiver.inbox.keep import until
 from receiver.inbox.records import OrderRecord, State, lane, ms, platform
 from receiver.inbox.sql import insert_many, upsert
 from receiver.inbox.tables import (
+    NEVER,
     OPEN_STATES,
     STANDING,
     WAITING,
@@ -112,7 +112,7 @@ def add_order_job(connection: Connection, order: OrderRecord, call: str, now: da
     """What an operator wants done to an order, in the order's queue, before all that is open."""
     at, pos = ms(now), order.pos or None
     goes = (order.delivery, order.connection, order.order_id, True, pos)
-    row = (*goes, lane(order.connection, pos), "ready", at, at, False, at, *until(None, None), call)
+    row = (*goes, lane(order.connection, pos), "ready", at, at, False, at, NEVER, None, call)
     insert_many(connection, jobs, (*JOB_COLUMNS, "call"), [row])
 
 

@@ -10,7 +10,6 @@ from sqlalchemy import Connection, bindparam, exists, update
 
 from receiver.inbox import articles
 from receiver.inbox.dialect import JOB_COLUMNS
-from receiver.inbox.keep import until
 from receiver.inbox.records import (
     Answer,
     Ending,
@@ -27,6 +26,7 @@ from receiver.inbox.sql import insert_many, run, update_many
 from receiver.inbox.standing import record_orders, record_payment_reference, record_payments
 from receiver.inbox.tables import (
     ENDED,
+    NEVER,
     STANDING,
     STANDING_STATES,
     UNPURGED,
@@ -157,6 +157,11 @@ def written(job: Job, settlement: Settlement, now: datetime) -> tuple[object, ..
         ms(now),
         None if settlement.state in STANDING_STATES else ms(now),
     )
+
+
+def until(deadline: datetime | None, alarm_at: datetime | None) -> tuple[int, int | None]:
+    """As a job's last two columns have it."""
+    return ms(deadline) if deadline else NEVER, ms(alarm_at) if alarm_at else None
 
 
 def look_again(connection: Connection, job: Job, settlement: Settlement, now: datetime) -> int:

@@ -12,7 +12,7 @@ from tests.bench.acknowledging import check, tail
 from tests.bench.boxes import Make, boxes
 from tests.bench.figures import Figure, Goal, middle
 from tests.bench.load import Load
-from tests.bench.processes import Server, elsewhere, receiver, stand_in, workers
+from tests.bench.processes import NOWHERE, Server, elsewhere, receiver, stand_in, workers
 from tests.bench.scale import Scale, room
 from tests.bench.sharing import wait_for_life
 
@@ -20,7 +20,6 @@ TOGETHER = Goal(name="p99 at 500/s, forwarding / not", floor=3.0, aim=1.3, unit=
 APART = Goal(name="the same on PostgreSQL, the worker apart", floor=3.0, aim=1.3, unit="x")
 
 PER_SECOND = 500.0
-NOWHERE = 9  # a port that nobody listens at
 
 Serving: TypeAlias = Callable[[Path, int | None], AbstractContextManager[Server]]
 """A receiver whose files are in a folder, on a new box; it forwards to a till at that port, or
@@ -58,7 +57,8 @@ def compared(scale: Scale, folder: Path, goal: Goal, serving: Serving) -> Figure
 
 @contextmanager
 def in_one(place: Path, till: int | None) -> Iterator[Server]:
-    with receiver(place, *(() if till else ("--no-worker",)), till=till or NOWHERE) as ours:
+    options = () if till else ("--no-worker",)
+    with receiver(place, *options, till=till or NOWHERE) as ours:
         yield ours
 
 

@@ -24,6 +24,7 @@ START_SECONDS = 30.0
 STOP_SECONDS = 30.0
 TURN_SECONDS = 600.0
 LOOK_SECONDS = 0.005
+NOWHERE = 9  # a port that nobody listens at
 
 TOML = """
 [pos.till]
@@ -61,7 +62,7 @@ class Server:
 
 @contextmanager
 def receiver(
-    folder: Path, *options: str, till: int = 9, box: str | None = None
+    folder: Path, *options: str, till: int = NOWHERE, box: str | None = None
 ) -> Iterator[Server]:
     """`receiver serve` on a box in `folder` or on that one, as an operator would start it. Its log
     is a file."""

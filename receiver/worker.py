@@ -108,7 +108,7 @@ class Worker:
             for job in claimed:
                 self.start(job)
                 self.pause = SOON_SECONDS
-                await asyncio.sleep(0)  # one a turn: between them the web side has its own
+                await self.tools.inbox.give_way()
             if claimed:
                 await asyncio.sleep(SOON_SECONDS)  # what comes meanwhile is claimed together
             else:

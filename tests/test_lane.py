@@ -100,6 +100,12 @@ def count(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(deliveries)).scalar_one()
 
 
+async def turns() -> None:
+    """A few of the loop."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
 # One commit for all
 
 
@@ -142,44 +148,34 @@ async def test_a_delivery_is_answered_before_what_waits_with_it(inbox: Inbox) ->
     assert await beside
 
 
-async def test_deliveries_go_in_between_what_nobody_waits_for(inbox: Inbox) -> None:
-    """Which is done a few at a time for as long as there are any, then all together."""
-    done: list[str] = []
-    begun, go_on = threading.Event(), threading.Event()
-
-    def work(_: Connection) -> None:
-        done.append("work")
-        begun.set()
-        go_on.wait(10)
-
-    after = watched(inbox, after=lambda _, results: done.append("kept") if results else None)
-    with counted(inbox) as ends, after:
-        async with stopped(inbox):
-            beside = [inbox.writer.submit(work) for _ in range(4 * lane.FEW)]
-            keeping = [inbox.writer.submit(incoming("d1"))]
-        await asyncio.to_thread(begun.wait, 10)
-        keeping.append(inbox.writer.submit(incoming("d2")))
-        waiting = inbox.writer.waiting()
-        go_on.set()
-        await asyncio.gather(*beside)
-    assert await asyncio.gather(*keeping) == [True, True]
-    assert waiting == 3 * lane.FEW + 1
-    few = ["work"] * lane.FEW
-    assert done == ["kept", *few, "kept", *few, *few, *few]
-    assert ends == ["commit"] * 6  # of what stopped it, of the two, and of their few; of the rest
+async def test_who_gives_way_waits_for_the_deliveries_there_are(inbox: Inbox) -> None:
+    """However many come after them."""
+    inbox.writer.largest = 1  # so that they do not share a commit
+    go_on = threading.Event()
+    async with stopped(inbox):
+        before = inbox.writer.submit(incoming("d1"))
+        giving = asyncio.create_task(inbox.give_way())
+        await turns()
+        beside = inbox.writer.submit(lambda _: go_on.wait(10))
+        after = inbox.writer.submit(incoming("d2"))
+        await turns()
+        assert not giving.done()
+    await asyncio.wait_for(giving, 10)
+    assert (before.done(), after.done()) == (True, False)
+    go_on.set()
+    assert await asyncio.gather(before, beside, after) == [True, True, True]
 
 
-async def test_nothing_overtakes_what_came_before_it(inbox: Inbox) -> None:
-    """Though what comes while the thread is at work goes over by itself."""
-    idle: lane.Lane[str, str] = lane.Lane(inbox.writer.engine, lambda _, items: items, "idle")
-    idle.submit("first")
-    idle.busy = True
-    idle.submit("second")
-    await asyncio.sleep(0)
-    idle.submit("third")
-    assert idle.waiting() == 3
-    waiting = [idle.queue.get_nowait() for _ in range(3)]
-    assert [one and one.item for one in waiting] == ["first", "second", "third"]
+async def test_for_nothing_else_and_nobody_who_left(inbox: Inbox) -> None:
+    await asyncio.wait_for(inbox.give_way(), 10)
+    async with stopped(inbox):
+        beside = inbox.writer.submit(count)
+        await asyncio.wait_for(inbox.give_way(), 10)
+        keeping = inbox.writer.submit(incoming("d1"))
+        keeping.cancel()
+        await asyncio.wait_for(inbox.give_way(), 10)
+    assert await beside in (0, 1)
+    assert await inbox.keep(incoming("d1")) is False
 
 
 async def test_no_batch_is_endless(inbox: Inbox) -> None:
@@ -189,18 +185,6 @@ async def test_no_batch_is_endless(inbox: Inbox) -> None:
             keeping = [inbox.writer.submit(one) for one in many(50)]
         assert all(await asyncio.gather(*keeping))
     assert ends == ["commit"] * 6
-
-
-async def test_nor_is_what_was_put_off_one(inbox: Inbox) -> None:
-    """Some of three batches of ten, each with a delivery in it."""
-    inbox.writer.largest = 10
-    with counted(inbox) as ends:
-        async with stopped(inbox):
-            for one in many(3):
-                inbox.writer.submit(one)
-                beside = [inbox.writer.submit(count) for _ in range(9)]
-        assert await asyncio.gather(*beside) == [3] * 9
-    assert ends == ["commit"] * (1 + 3 * 2 + 2)
 
 
 async def test_one_alone_waits_for_no_other(inbox: Inbox) -> None:

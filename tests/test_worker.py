@@ -522,6 +522,29 @@ async def test_no_more_is_claimed_than_can_be_held(
             assert len(await run.jobs(states=["running"])) == 3
 
 
+async def test_a_job_begins_after_the_deliveries_before_it(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[bool] = []  # with every delivery kept
+    keeping: list[asyncio.Task[bool]] = []
+    async with line(database_url, work=False) as run:
+
+        def start(busy: Worker, job: Job) -> None:
+            begun.append(all(one.done() for one in keeping))
+            arriving = run.inbox.keep(arrived(body(order(f"next{len(begun)}"))))
+            keeping.append(asyncio.create_task(arriving))
+            really(busy, job)
+
+        really = Worker.start
+        for number in range(3):
+            await run.post(body(order(f"o{number}")))
+        monkeypatch.setattr(Worker, "start", start)
+        async with working(tools(run)):
+            await eventually(run.orders, lambda found: len(found) >= 3)
+        assert all(await asyncio.gather(*keeping))
+    assert all(begun)
+
+
 async def test_it_ends_with_the_error_that_ended_it(database_url: str) -> None:
     async with line(database_url, work=False) as run:
         ended: list[bool] = []

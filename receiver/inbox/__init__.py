@@ -70,6 +70,11 @@ class Inbox:
         transaction around it, and that is most of what it costs."""
         return cast("T", await self.reader.submit(Single(work)))
 
+    async def give_way(self) -> None:
+        """Until the deliveries that have come by now are kept: a platform waits for each."""
+        await asyncio.sleep(0)  # what is there to be read is
+        await self.writer.give_way()
+
     async def close(self) -> None:
         await self.writer.close()
         await self.reader.close()

@@ -22,7 +22,6 @@ from receiver.inbox.records import StoreUnavailable
 
 LONGEST_QUEUE = 5_000
 TRIES = 3
-FEW = 5  # of what is not urgent at once while anything is: as long as it takes, that waits
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -39,8 +38,7 @@ class Lane(Generic[T, R]):
     """Runs `work(connection, items)` over whatever waits; the results are in the items' order.
 
     `alone` does the same, or gives None, outside of a transaction; it may be done twice. What is
-    `urgent` is done and answered before the rest that waits, and in between: somebody out there
-    waits for it.
+    `urgent` is done and answered before the rest that waits: somebody out there waits for it.
     """
 
     engine: Engine
@@ -51,8 +49,7 @@ class Lane(Generic[T, R]):
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     fresh: list[Waiting[T, R]] = field(default_factory=list)  # of this turn of the loop
     queue: SimpleQueue[Waiting[T, R] | None] = field(default_factory=SimpleQueue)
-    later: list[Waiting[T, R]] = field(default_factory=list)  # the thread's own: not urgent
-    busy: bool = False  # the thread, so that it need not be woken
+    latest: asyncio.Future[R] | None = None  # of what is urgent
     thread: threading.Thread | None = None
     closed: bool = False
     outages: tuple[type[Exception], ...] = ()
@@ -72,16 +69,20 @@ class Lane(Generic[T, R]):
         if self.closed or self.waiting() >= LONGEST_QUEUE:
             raise StoreUnavailable("too many deliveries wait to be kept")
         waiting: Waiting[T, R] = Waiting(item, self.loop.create_future())
-        if self.busy and not self.fresh:
-            self.queue.put(waiting)
-            return waiting.future
+        if self.urgent(item):
+            self.latest = waiting.future
         if not self.fresh:
             self.loop.call_soon(self._hand_over)
         self.fresh.append(waiting)
         return waiting.future
 
     def waiting(self) -> int:
-        return len(self.fresh) + self.queue.qsize() + len(self.later)
+        return len(self.fresh) + self.queue.qsize()
+
+    async def give_way(self) -> None:
+        """Until all that is urgent by now is answered, whatever comes after it."""
+        if self.latest and not self.latest.done():
+            await asyncio.wait([self.latest])
 
     def _hand_over(self) -> None:
         """What one turn of the loop brought goes over at once: woken by the first of it, the
@@ -101,25 +102,19 @@ class Lane(Generic[T, R]):
 
     def _run(self) -> None:
         last = False
-        while not last or self.later:
-            batch: Sequence[Waiting[T, R]] = ()
-            if not self.later or not self.queue.empty():
-                batch, last = self._gather()
-            self.busy = True
+        while not last:
+            batch, last = self._gather()
             for part in filter(None, self._parted(batch)):
                 self._answer(part, self._perform(part))
-            self.busy = False
-            if not self.later and self.queue.empty():
+            if last or self.queue.empty():
                 self._give_back()
 
     def _parted(self, batch: Sequence[Waiting[T, R]]) -> Sequence[Sequence[Waiting[T, R]]]:
-        """What is urgent, and the rest; beside the former a few of it at a time."""
-        urgent: list[Waiting[T, R]] = []
+        """What is urgent, and the rest."""
+        parts: tuple[list[Waiting[T, R]], ...] = [], []
         for waiting in batch:
-            (urgent if self.urgent(waiting.item) else self.later).append(waiting)
-        few = FEW if urgent else self.largest
-        rest, self.later = self.later[:few], self.later[few:]
-        return urgent, rest
+            parts[not self.urgent(waiting.item)].append(waiting)
+        return parts
 
     def _gather(self) -> tuple[list[Waiting[T, R]], bool]:
         """All that waits now, but at least one; and whether it is the last."""

@@ -163,7 +163,7 @@ async def test_who_gives_way_waits_for_the_deliveries_there_are(inbox: Inbox) ->
     await asyncio.wait_for(giving, 10)
     assert (before.done(), after.done()) == (True, False)
     go_on.set()
-    assert await asyncio.gather(before, beside, after) == [True, True, True]
+    assert all(await asyncio.gather(before, beside, after))
 
 
 async def test_for_nothing_else_and_nobody_who_left(inbox: Inbox) -> None:

@@ -109,12 +109,13 @@ class Lane(Generic[T, R]):
             if last or self.queue.empty():
                 self._give_back()
 
-    def _parted(self, batch: Sequence[Waiting[T, R]]) -> Sequence[Sequence[Waiting[T, R]]]:
+    def _parted(self, batch: Sequence[Waiting[T, R]]) -> tuple[list[Waiting[T, R]], ...]:
         """What is urgent, and the rest."""
-        parts: tuple[list[Waiting[T, R]], ...] = [], []
+        urgent: list[Waiting[T, R]] = []
+        rest: list[Waiting[T, R]] = []
         for waiting in batch:
-            parts[not self.urgent(waiting.item)].append(waiting)
-        return parts
+            (urgent if self.urgent(waiting.item) else rest).append(waiting)
+        return urgent, rest
 
     def _gather(self) -> tuple[list[Waiting[T, R]], bool]:
         """All that waits now, but at least one; and whether it is the last."""

@@ -25,15 +25,14 @@ from receiver.inbox.records import (
     Ending,
     Job,
     PosState,
-    Settled,
     Settlement,
     State,
     StoreUnavailable,
 )
 from receiver.oktopos import KEY_REJECTED
 from receiver.pipeline import process, ready
-from receiver.pipeline.answers import outcome_of
-from receiver.pipeline.deadlines import raised, watched
+from receiver.pipeline.deadlines import watched
+from receiver.pipeline.settled import report
 from receiver.pipeline.tools import Tools
 
 AT_ONCE = 512
@@ -226,44 +225,9 @@ class Worker:
             except StoreUnavailable as error:
                 logger.error("store_unavailable", job=job.id, reason=str(error))
                 await asyncio.sleep(STORE_DOWN_SECONDS)
-        if settled.more:
+        if settled.more or settlement.state is State.READY:
             self.tools.inbox.arrived.set()
-        self.report(job, settlement, settled)
-
-    def report(self, job: Job, settlement: Settlement, settled: Settled) -> None:
-        state = str(settlement.state) if settled.ours else "taken_over"
-        metrics.settled.labels(job.connection, state).inc()
-        alert = any(step.outcome == "alert" for step in settlement.attempts)
-        level = logger.error if alert or state == State.DEAD else logger.info
-        level(
-            "settled",
-            connection=job.connection,
-            job=job.id,
-            state=state,
-            outcome=[step.outcome for step in settlement.attempts],
-            pos=settlement.pos or job.pos,
-        )
-        if settlement.state is State.READY:
-            self.tools.inbox.arrived.set()
-        if settled.ours:
-            self.report_order(job, settlement, state)
-
-    def report_order(self, job: Job, settlement: Settlement, state: str) -> None:
-        """What was said of it in time, and what will not be."""
-        if raised(settlement):
-            logger.error(
-                "order_at_risk",
-                connection=job.connection,
-                job=job.id,
-                pos=settlement.pos or job.pos,
-                deadline=settlement.deadline and settlement.deadline.isoformat(),
-            )
-        if (outcome := outcome_of(job)) is None:
-            return
-        metrics.answers.labels(job.connection, outcome, state).inc()
-        if outcome == "created" and job.deadline and settlement.state is State.DONE:
-            left = (job.deadline - self.tools.clock()).total_seconds()
-            metrics.margin.labels(job.connection).observe(left)
+        report(job, settlement, settled, now)
 
     async def beat(self) -> None:
         while True:

@@ -5,8 +5,11 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from receiver import retention, worker
+from receiver.pipeline import settled
 from tests.box import Box, opened
 from tests.databases import ENGINES, Databases, Files, Server, server
+from tests.heard import Log
 
 settings.register_profile(
     "house",
@@ -79,3 +82,12 @@ def other(database_url: str) -> Iterator[Box]:
     """The same box, as another process has it open."""
     with opened(database_url) as found:
         yield found
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> Log:
+    """What the worker says, and those beside it."""
+    found = Log()
+    for module in (worker, settled, retention):
+        monkeypatch.setattr(module, "logger", found)
+    return found

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from receiver import metrics, worker
 from receiver.inbox import listing, operate, search
+from tests.heard import Log
 from tests.plain import body, cancellation, order
 from tests.running import Json, Line, eventually
 from tests.telling import saying, told
@@ -20,39 +20,20 @@ CREATE = "/v1/order/create"
 STRANGE = {"name": "Tea", "quantity": 1, "unit_price": 990, "pos_ref": None, "item_id": "i-7"}
 
 
-class Log:
-    """What the worker said, and how loudly."""
-
-    def __init__(self) -> None:
-        self.said: list[tuple[str, str, Json]] = []
-
-    def __getattr__(self, level: str) -> Any:
-        return lambda event, **fields: self.said.append((level, event, fields))
-
-    def alarms(self) -> list[Json]:
-        return [fields for level, said, fields in self.said if said == "order_at_risk" and level]
-
-    async def alarm(self) -> Json:
-        """The only one; it is said after that which it is about is to be seen in the box."""
-
-        async def alarms() -> list[Json]:
-            return self.alarms()
-
-        said: list[Json] = await eventually(alarms, bool)
-        (alarm,) = said
-        return alarm
-
-
 @pytest.fixture(autouse=True)
 def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker looks often, so that nobody waits long after the clock was turned."""
     monkeypatch.setattr(worker, "IDLE_SECONDS", 0.02)
 
 
-@pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch) -> Log:
-    found = Log()
-    monkeypatch.setattr(worker, "logger", found)
+async def alarm_of(log: Log) -> Json:
+    """The only one; it is said after that which it is about is to be seen in the box."""
+
+    async def alarms() -> list[Json]:
+        return log.of("order_at_risk")
+
+    (alarm,) = await eventually(alarms, bool)
+    found: Json = alarm
     return found
 
 
@@ -106,7 +87,7 @@ async def test_an_order_is_walked_past_its_deadline(database_url: str, log: Log)
         assert late["attempts"][-1]["detail"].startswith("to be accepted until ")
         assert late["state"] == "waiting"
         assert await at_risk(run) == 1
-        alarm = await log.alarm()
+        alarm = await alarm_of(log)
         assert (alarm["connection"], alarm["job"], alarm["pos"]) == ("plain", job, "mitte")
         run.clock.turn(minutes=5)
         await settle_down(run)
@@ -115,7 +96,7 @@ async def test_an_order_is_walked_past_its_deadline(database_url: str, log: Log)
         await eventually(lambda: run.job(job), lambda found: len(found["attempts"]) == 4)
         run.clock.turn(hours=1)
         await run.until(job, "done")
-        await log.alarm()
+        await alarm_of(log)
         assert await at_risk(run) == 0
         await platform.told("/orders/o1/created")
 
@@ -128,7 +109,7 @@ async def test_what_is_in_time_raises_nothing(database_url: str, log: Log) -> No
         await eventually(lambda: run.jobs(states=["done"]), lambda jobs: len(jobs) == 2)
         run.clock.turn(hours=1)
         await settle_down(run)
-        assert log.alarms() == []
+        assert log.of("order_at_risk") == []
 
         async def margins() -> float:
             return metrics.REGISTRY.get_sample_value(*MARGIN) or 0.0
@@ -156,7 +137,7 @@ async def test_denied_in_time_and_never_created(database_url: str, log: Log) -> 
         await replay(run, job)
         assert (await run.until(job, "done"))["reason"] == "the order is denied already"
         assert await created(run) == []
-        assert log.alarms() == []
+        assert log.of("order_at_risk") == []
 
 
 async def test_what_is_held_for_an_article_is_woken_and_denied_for_it(database_url: str) -> None:
@@ -181,7 +162,7 @@ async def test_or_stays_held_with_an_alarm(database_url: str, log: Log) -> None:
         await replay(run, job)
         await run.until(job, "done")
         await platform.told("/orders/o1/created")
-        await log.alarm()
+        await alarm_of(log)
 
 
 async def test_a_store_without_a_pos_is_denied_too(database_url: str) -> None:
@@ -211,7 +192,7 @@ async def test_though_the_pos_is_paused(database_url: str, log: Log, deny: bool)
         else:
             late = await eventually(lambda: run.job(job), has("at_risk"))
             assert late["state"] == "waiting"
-            await log.alarm()
+            await alarm_of(log)
         assert [call for call in await run.calls() if call["path"] == CREATE] == []
 
 
@@ -224,7 +205,7 @@ async def test_what_may_stand_at_oktopos_is_not_denied(database_url: str, log: L
         run.clock.turn(minutes=8, seconds=31)
         late = await eventually(lambda: run.job(job), has("at_risk"))
         assert late["state"] == "waiting"
-        await log.alarm()
+        await alarm_of(log)
         run.clock.turn(hours=2)
         await run.until(job, "done")
         await platform.told("/orders/o1/created")
@@ -316,7 +297,7 @@ async def test_an_order_that_cannot_even_be_fetched(database_url: str, log: Log)
         run.clock.turn(minutes=8, seconds=31)
         late = await eventually(lambda: run.job(job), has("at_risk"))
         assert late["state"] == "waiting"
-        await log.alarm()
+        await alarm_of(log)
 
 
 async def test_an_order_that_a_bug_of_ours_keeps_from_the_till(database_url: str, log: Log) -> None:
@@ -327,7 +308,7 @@ async def test_an_order_that_a_bug_of_ours_keeps_from_the_till(database_url: str
         await eventually(lambda: run.job(job), has("at_risk"))
         run.clock.turn(minutes=30)
         await eventually(lambda: run.job(job), lambda found: found["failures"] > 2)
-        await log.alarm()
+        await alarm_of(log)
 
 
 async def test_an_acceptance_that_the_platform_does_not_take(database_url: str, log: Log) -> None:
@@ -337,7 +318,7 @@ async def test_an_acceptance_that_the_platform_does_not_take(database_url: str, 
         (answer,) = await eventually(lambda: run.jobs(states=["waiting"]), bool)
         run.clock.turn(minutes=8, seconds=31)
         await eventually(lambda: run.job(answer["id"]), has("at_risk"))
-        alarm = await log.alarm()
+        alarm = await alarm_of(log)
         assert alarm["pos"] == "@plain"
 
 
@@ -350,7 +331,7 @@ async def test_only_orders_are_late(database_url: str, log: Log) -> None:
         run.clock.turn(minutes=9)
         await settle_down(run)
         assert outcomes(await run.job(job)) == ["unavailable"]
-        assert log.alarms() == []
+        assert log.of("order_at_risk") == []
 
 
 async def test_a_canceled_order_needs_no_acceptance(database_url: str, log: Log) -> None:
@@ -361,7 +342,7 @@ async def test_a_canceled_order_needs_no_acceptance(database_url: str, log: Log)
         await eventually(lambda: run.jobs(states=["done"]), lambda jobs: len(jobs) >= 2)
         run.clock.turn(minutes=9)
         await settle_down(run)
-        assert log.alarms() == []
+        assert log.of("order_at_risk") == []
         assert {path for path, _ in platform.heard} == {"/orders/o1/canceled"}
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from receiver import http, worker
 from receiver.inbox import claim, listing, operate, search
+from tests.heard import Log
 from tests.peers import peer
 from tests.plain import body, order
 from tests.running import Json, Line, eventually, line
@@ -24,30 +25,10 @@ CREATE = "/v1/order/create"
 KEY_REJECTED = "key rejected, or the OrderAPI is not enabled"
 
 
-class Log:
-    """What the worker said, and how loudly."""
-
-    def __init__(self) -> None:
-        self.said: list[tuple[str, str, Json]] = []
-
-    def __getattr__(self, level: str) -> Any:
-        return lambda event, **fields: self.said.append((level, event, fields))
-
-    def alerts(self, event: str) -> list[Json]:
-        return [fields for level, said, fields in self.said if (level, said) == ("error", event)]
-
-
 @pytest.fixture(autouse=True)
 def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker looks often, so that nobody waits long after the clock was turned."""
     monkeypatch.setattr(worker, "IDLE_SECONDS", 0.02)
-
-
-@pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch) -> Log:
-    found = Log()
-    monkeypatch.setattr(worker, "logger", found)
-    return found
 
 
 async def asked(run: Line) -> list[int | None]:
@@ -262,7 +243,7 @@ async def test_given_up_after_a_day_with_an_alert(database_url: str, log: Log) -
         run.clock.turn(hours=23.9)
         found = await eventually(lambda: run.job(job), lambda found: found["failures"] == 2)
         assert found["state"] == "waiting"
-        assert log.alerts("settled") == []
+        assert log.of("settled", "error") == []
         run.clock.turn(hours=1)
         dead = await run.until(job, "dead")
         assert dead["reason"].startswith("gave up after 24 hours: OktoPOS answered 429")
@@ -272,7 +253,7 @@ async def test_given_up_after_a_day_with_an_alert(database_url: str, log: Log) -
 
 async def eventually_said(log: Log) -> list[Json]:
     async def look() -> list[Json]:
-        return log.alerts("settled")
+        return log.of("settled", "error")
 
     found: list[Json] = await eventually(look, bool)
     return found
@@ -324,7 +305,7 @@ async def test_paused_after_five_failures_and_said_so(database_url: str, log: Lo
         assert await asked(run) == [500] * 5
 
         async def said() -> list[Json]:
-            return log.alerts("pos_paused")
+            return log.of("pos_paused", "error")
 
         (alert,) = await eventually(said, bool)
         assert alert["pos"] == "mitte"

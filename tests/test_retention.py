@@ -16,9 +16,9 @@ from receiver.inbox.records import StoreUnavailable
 from receiver.retention import Tally
 from receiver.serve import create_tools, working
 from tests.box import NOW, delivered, incoming, later
+from tests.heard import Log
 from tests.plain import body, order
 from tests.running import eventually, line
-from tests.test_worker import Log
 
 pytestmark = pytest.mark.anyio
 
@@ -27,13 +27,6 @@ pytestmark = pytest.mark.anyio
 def restless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(retention, "PAUSE_SECONDS", 0.0)
-
-
-@pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch) -> Log:
-    found = Log()
-    monkeypatch.setattr(retention, "logger", found)
-    return found
 
 
 @pytest.fixture
@@ -156,4 +149,4 @@ async def test_it_outlives_a_database_that_is_away_and_an_error_of_ours(
 
 
 async def has_said(log: Log, event: str) -> bool:
-    return event in [one for _, one, _ in log.said]
+    return bool(log.of(event))

@@ -36,6 +36,7 @@ from receiver.pipeline.tools import Tools
 from receiver.serve import create_tools, working
 from receiver.worker import Worker
 from tests.databases import Databases, postgresql_only, sqlite_only
+from tests.heard import Log
 from tests.plain import body, cancellation, order, payment, signed
 from tests.running import Json, Line, eventually, line
 
@@ -44,30 +45,10 @@ pytestmark = pytest.mark.anyio
 CREATE = "/v1/order/create"
 
 
-class Log:
-    """What the worker said, and how loudly."""
-
-    def __init__(self) -> None:
-        self.said: list[tuple[str, str, Json]] = []
-
-    def __getattr__(self, level: str) -> Any:
-        return lambda event, **fields: self.said.append((level, event, fields))
-
-    def events(self, *of: str) -> list[tuple[str, str]]:
-        return [(level, event) for level, event, _ in self.said if event in of]
-
-
 @pytest.fixture(autouse=True)
 def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker looks often, so that nobody waits long after the clock was turned."""
     monkeypatch.setattr(worker, "IDLE_SECONDS", 0.02)
-
-
-@pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch) -> Log:
-    found = Log()
-    monkeypatch.setattr(worker, "logger", found)
-    return found
 
 
 @pytest.fixture
@@ -114,7 +95,7 @@ async def test_a_bug_of_an_adapter_costs_time_and_nothing_else(database_url: str
         for failures in (2, 3):
             run.clock.turn(minutes=10)
             await eventually(lambda: run.job(bad), failed(failures))
-        assert log.events("bug") == [("exception", "bug")] * 3
+        assert len(log.of("bug", "exception")) == 3
         run.clock.turn(days=9)
         found = await eventually(lambda: run.job(bad), failed(4))
         assert found["state"] == "waiting"
@@ -363,7 +344,7 @@ async def test_an_outage_of_the_database_is_waited_for(
             assert (await run.post(said)).status_code == 503
 
             async def complaints() -> int:
-                return len(log.events("store_unavailable"))
+                return len(log.of("store_unavailable"))
 
             await eventually(complaints, lambda count: count > 2)
         assert (await run.post(said)).status_code == 200

@@ -44,6 +44,7 @@ DRAIN_SECONDS = 18.0
 STORE_DOWN_SECONDS = 1.0
 NEVER_YET = datetime.max.replace(tzinfo=UTC)
 SET_BACK = timedelta(seconds=5)  # a clock that is corrected by less is waited for
+COURTESY = timedelta(seconds=5)  # a job that has waited longer lets no more deliveries go first
 
 logger = log.logger()
 
@@ -107,7 +108,8 @@ class Worker:
             for job in claimed:
                 self.start(job)
                 self.pause = SOON_SECONDS
-                await self.tools.inbox.give_way()
+                if self.latest - job.since < COURTESY:
+                    await self.tools.inbox.give_way()
             if claimed:
                 await asyncio.sleep(SOON_SECONDS)  # what comes meanwhile is claimed together
             else:

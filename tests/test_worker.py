@@ -506,7 +506,24 @@ async def test_no_more_is_claimed_than_can_be_held(
 async def test_a_job_begins_after_the_deliveries_before_it(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun: list[bool] = []  # with every delivery kept
+    assert all(await beginnings(database_url, monkeypatch))
+
+
+async def test_but_gives_way_for_no_longer_than_that(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would never come to the till while more deliveries come than it gives way to."""
+    waited = worker.COURTESY.total_seconds() + 1
+    begun = await beginnings(database_url, monkeypatch, waited)
+    assert begun[:3] == [True, False, False]
+
+
+async def beginnings(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, waited: float = 0.0
+) -> list[bool]:
+    """Of three jobs that have waited so many seconds, where at each beginning another delivery
+    comes: whether all that had come before it were kept."""
+    begun: list[bool] = []
     keeping: list[asyncio.Task[bool]] = []
     async with line(database_url, work=False) as run:
 
@@ -519,11 +536,12 @@ async def test_a_job_begins_after_the_deliveries_before_it(
         really = Worker.start
         for number in range(3):
             await run.post(body(order(f"o{number}")))
+        run.clock.turn(seconds=waited)
         monkeypatch.setattr(Worker, "start", start)
         async with working(tools(run)):
             await eventually(run.orders, lambda found: len(found) >= 3)
         assert all(await asyncio.gather(*keeping))
-    assert all(begun)
+    return begun
 
 
 async def test_it_ends_with_the_error_that_ended_it(database_url: str) -> None:

@@ -108,6 +108,7 @@ class Worker:
             for job in claimed:
                 self.start(job)
                 self.pause = SOON_SECONDS
+                await asyncio.sleep(0)  # one a turn: between them the web side has its own
                 if self.latest - job.since < COURTESY:
                     await self.tools.inbox.give_way()
             if claimed:

@@ -72,7 +72,6 @@ class Inbox:
 
     async def give_way(self) -> None:
         """Until the deliveries that have come by now are kept: a platform waits for each."""
-        await asyncio.sleep(0)  # what is there to be read is
         await self.writer.give_way()
 
     async def close(self) -> None:
